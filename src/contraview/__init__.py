@@ -1,0 +1,1 @@
+"""contraview: published self-supervised systems behind one interface."""

@@ -1,0 +1,1 @@
+"""What everything stands on: configs, systems, verbs, runs, errors, folders on disk, seeds."""

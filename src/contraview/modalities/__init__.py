@@ -1,0 +1,1 @@
+"""One wing a kind of data; wings do not import each other."""

@@ -1,0 +1,1 @@
+"""Network flows: one row a bidirectional conversation, from captures, logs and tables."""
