@@ -1,1 +1,32 @@
-"""contraview: published self-supervised systems behind one interface."""
+"""contraview: published self-supervised systems behind one interface.
+
+``contraview.load(folder)`` gives back a fitted system; ``contraview.Clan`` and every other system
+of the catalog is found by its class name. Nothing heavy is imported before it is asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__version__ = "0.1.0"
+
+
+def load(folder: "Path | str") -> Any:
+    """The fitted system that ``folder`` holds. Loading runs no code of the folder."""
+    from pathlib import Path
+
+    from contraview import catalog
+    from contraview.core.model_folder import read_model
+
+    model = read_model(Path(folder))
+    return catalog.find(model.slug).load_class().from_model(model)
+
+
+def __getattr__(name: str) -> Any:
+    from contraview import catalog
+
+    for entry in catalog.ENTRIES:
+        if entry.class_name == name and entry.built:
+            return entry.load_class()
+    raise AttributeError(f"module 'contraview' has no attribute {name!r}")

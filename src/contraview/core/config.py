@@ -1,0 +1,32 @@
+"""Typed, frozen settings whose errors name the knob that is wrong."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from contraview.core.errors import InputError
+
+
+class Config(BaseModel):
+    """Settings of one thing. Frozen; unknown keys are refused; every field describes itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """The settings with ``values``; an `InputError` of one line where one does not fit."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise InputError(cls._complaint(error)) from None
+
+    @classmethod
+    def _complaint(cls, error: ValidationError) -> str:
+        first = error.errors(include_url=False)[0]
+        knob = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            return (
+                f"{cls.__qualname__}: no setting {knob!r}; there are {', '.join(cls.model_fields)}"
+            )
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{cls.__qualname__}: {knob}={first['input']!r}: {message}"

@@ -1,0 +1,140 @@
+"""A model on disk: system.json, weights.safetensors, tables as Parquet. Nothing is ever unpickled.
+
+system.json names every other file with its SHA-256 and is written last, so a folder that a crash
+left half-written, or that somebody changed by hand, is recognised and refused.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from contraview.core.errors import InputError
+from contraview.core.learnt import Learnt
+
+FORMAT = 1
+DESCRIPTION = "system.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder as read: which system, its settings, what it learnt."""
+
+    slug: str
+    config: dict[str, Any]
+    learnt: Learnt
+    version: str
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: beside its place first, then renamed into it."""
+    beside = path.with_name(path.name + ".partial")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def check_target(folder: Path) -> None:
+    """Refuse a target that holds something other than a model or a run, before any work is done."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; expected a folder to write the model to")
+    if folder.is_dir():
+        names = {entry.name for entry in folder.iterdir()}
+        if names and not names & {DESCRIPTION, "events.jsonl"}:
+            raise InputError(
+                f"{folder}: holds other files; expected a new or empty folder, or an earlier model"
+            )
+
+
+def write_model(
+    folder: Path, *, slug: str, config: Mapping[str, Any], learnt: Learnt, version: str
+) -> None:
+    """Write a model folder. An earlier model of the same folder is replaced."""
+    check_target(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    digests: dict[str, str] = {}
+
+    def put(name: str, content: bytes) -> None:
+        write_bytes(folder / name, content)
+        digests[name] = hashlib.sha256(content).hexdigest()
+
+    put(WEIGHTS, save({key: np.ascontiguousarray(a) for key, a in learnt.arrays.items()}))
+    for name, table in learnt.tables.items():
+        beside = folder / f"{name}.parquet.partial"
+        table.write_parquet(beside)
+        put(f"{name}.parquet", beside.read_bytes())
+    description = {
+        "format": FORMAT,
+        "system": slug,
+        "version": version,
+        "config": dict(config),
+        "facts": learnt.facts,
+        "files": digests,
+    }
+    write_json(folder / DESCRIPTION, description)
+
+
+def read_model(folder: Path) -> Model:
+    """Read a model folder; an `InputError` names the file that is missing, damaged or too new."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected a model written by `contraview fit`")
+    description = _read_description(folder / DESCRIPTION)
+    if description["format"] > FORMAT:
+        raise InputError(
+            f"{folder / DESCRIPTION}: format {description['format']}; this version reads up to "
+            f"{FORMAT}: update contraview"
+        )
+    for name, digest in description["files"].items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise InputError(
+                f"{path}: missing; the model folder is not whole, copy or fit it again"
+            )
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                raise InputError(
+                    f"{path}: differs from what {DESCRIPTION} says; copy or fit the model again"
+                )
+    try:
+        arrays = load_file(folder / WEIGHTS)
+        tables = {
+            name.removesuffix(".parquet"): pl.read_parquet(folder / name)
+            for name in description["files"]
+            if name.endswith(".parquet")
+        }
+    except (SafetensorError, pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{folder}: cannot be read: {error}") from None
+    learnt = Learnt(arrays, tables, description["facts"])
+    return Model(description["system"], description["config"], learnt, description["version"])
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; expected a model written by `contraview fit`") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
+    wanted = {"format", "system", "version", "config", "facts", "files"}
+    if not isinstance(description, dict) or not wanted <= description.keys():
+        raise InputError(f"{path}: not a model description; expected {', '.join(sorted(wanted))}")
+    return description

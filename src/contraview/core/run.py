@@ -1,0 +1,88 @@
+"""One fit as seen from outside: its seed, its folder, its log of events, its progress on screen."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from contraview.core.model_folder import check_target
+
+EVENTS = "events.jsonl"
+
+
+class Advance(Protocol):
+    """Moves a progress bar on; keyword values are shown beside it."""
+
+    def __call__(self, steps: int = 1, /, **shown: str) -> None: ...
+
+
+class Run:
+    """Where a fit keeps its events and checkpoints, and the seed all its randomness comes from.
+
+    Args:
+        folder: where events and checkpoints go; None keeps nothing on disk.
+        seed: the one seed of the run (see `contraview.core.seeds`).
+        show: draw progress on stderr; None asks whether stderr is a terminal.
+        resume: continue from the folder's last checkpoint where there is one.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str | None = None,
+        *,
+        seed: int = 0,
+        show: bool | None = None,
+        resume: bool = True,
+    ) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.seed = seed
+        self.show = sys.stderr.isatty() if show is None else show
+        self.resume = resume
+        if self.folder is not None:
+            check_target(self.folder)
+
+    def log(self, kind: str, **fields: Any) -> None:
+        """Append one event to events.jsonl: its time (UTC seconds), its kind, its fields."""
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({"time": round(time.time(), 3), "kind": kind, **fields})
+        with (self.folder / EVENTS).open("a") as file:
+            file.write(line + "\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """The run's events so far; a last line that a crash cut short is left out."""
+        path = None if self.folder is None else self.folder / EVENTS
+        if path is None or not path.is_file():
+            return []
+        lines = path.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:
+        """A progress bar with time left for the length of the block; silent where not shown."""
+        if not self.show:
+            yield lambda steps=1, /, **shown: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as TimeLeft
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeLeft(elapsed_when_finished=True),
+            TextColumn("{task.fields[shown]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(title, total=total, shown="")
+
+            def advance(steps: int = 1, /, **shown: str) -> None:
+                text = "  ".join(f"{key} {value}" for key, value in shown.items())
+                bar.update(task, advance=steps, **({"shown": text} if shown else {}))
+
+            yield advance

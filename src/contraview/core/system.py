@@ -1,0 +1,78 @@
+"""A system: settings, a `fit`, the verbs it has, and a folder on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from contraview import __version__
+from contraview.core.config import Config
+from contraview.core.errors import InputError
+from contraview.core.learnt import Learnt
+from contraview.core.model_folder import Model, write_model
+
+
+class System:
+    """One published method. The constructor stores settings, `fit` learns, verbs use.
+
+    A system names its ``slug`` (as in the catalog), its ``Config``, its presets (values, never a
+    branch in code) and its ``Source``: the settings by which the command reads the user's data.
+    It implements `fit`, `learnt` and `restore`; every other ability is a verb (see
+    `contraview.core.verbs`).
+    """
+
+    slug: ClassVar[str]
+    Config: ClassVar[type[Config]]
+    Source: ClassVar[type[Config]]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {}}
+
+    def __init__(self, **knobs: Any) -> None:
+        self.config: Any = self.Config.of(**knobs)
+
+    @classmethod
+    def preset(cls, name: str, **knobs: Any) -> Self:
+        """The system with the settings of a preset, and ``knobs`` on top."""
+        if name not in cls.presets:
+            raise InputError(f"{cls.slug}: no preset {name!r}; there are {', '.join(cls.presets)}")
+        return cls(**{**cls.presets[name], **knobs})
+
+    def fit(self, data: Any, /, *, run: Any = None) -> Self:
+        """Learn from ``data``; returns itself. ``run`` brings seed, folder and progress."""
+        raise NotImplementedError
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `fit` or `restore` has run."""
+        raise NotImplementedError
+
+    def learnt(self) -> Learnt:
+        """What `fit` learnt, as arrays, tables and facts."""
+        raise NotImplementedError
+
+    def restore(self, learnt: Learnt) -> None:
+        """Take up what `learnt` gave."""
+        raise NotImplementedError
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the fitted system to a folder that `contraview.load` reads."""
+        self.need_fit()
+        folder = Path(folder)
+        write_model(
+            folder,
+            slug=self.slug,
+            config=self.config.model_dump(mode="json"),
+            learnt=self.learnt(),
+            version=__version__,
+        )
+        return folder
+
+    @classmethod
+    def from_model(cls, model: Model) -> Self:
+        """The fitted system that a model folder holds."""
+        system = cls(**model.config)
+        system.restore(model.learnt)
+        return system
+
+    def need_fit(self) -> None:
+        """Raise an `InputError` where the system has not been fitted."""
+        if not self.fitted:
+            raise InputError(f"{self.slug}: not fitted yet; call fit or contraview.load first")
