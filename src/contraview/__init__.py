@@ -16,17 +16,18 @@ def load(folder: "Path | str") -> Any:
     """The fitted system that ``folder`` holds. Loading runs no code of the folder."""
     from pathlib import Path
 
-    from contraview import catalog
+    from contraview.catalog import find
     from contraview.core.model_folder import read_model
 
     model = read_model(Path(folder))
-    return catalog.find(model.slug).load_class().from_model(model)
+    return find(model.slug).load_class().from_model(model)
 
 
 def __getattr__(name: str) -> Any:
-    from contraview import catalog
+    if name[0].isupper():
+        from contraview.catalog import ENTRIES
 
-    for entry in catalog.ENTRIES:
-        if entry.class_name == name and entry.built:
-            return entry.load_class()
+        for entry in ENTRIES:
+            if entry.class_name == name:
+                return entry.load_class()
     raise AttributeError(f"module 'contraview' has no attribute {name!r}")

@@ -16,7 +16,12 @@ EVENTS = "events.jsonl"
 class Advance(Protocol):
     """Moves a progress bar on; keyword values are shown beside it."""
 
-    def __call__(self, steps: int = 1, /, **shown: str) -> None: ...
+    def __call__(self, steps: int = 1, /, **shown: str) -> None:
+        """Advance by ``steps``."""
+
+
+def _silent(_steps: int = 1, /, **_shown: str) -> None:
+    """Progress that nobody watches."""
 
 
 class Run:
@@ -65,7 +70,7 @@ class Run:
     def progress(self, title: str, total: int) -> Iterator[Advance]:
         """A progress bar with time left for the length of the block; silent where not shown."""
         if not self.show:
-            yield lambda steps=1, /, **shown: None
+            yield _silent
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
