@@ -87,7 +87,9 @@ class Run:
             task = bar.add_task(title, total=total, shown="")
 
             def advance(steps: int = 1, /, **shown: str) -> None:
-                text = "  ".join(f"{key} {value}" for key, value in shown.items())
-                bar.update(task, advance=steps, **({"shown": text} if shown else {}))
+                bar.advance(task, steps)
+                if shown:
+                    text = "  ".join(f"{key} {value}" for key, value in shown.items())
+                    bar.update(task, shown=text)
 
             yield advance

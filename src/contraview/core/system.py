@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from contraview import __version__
-from contraview.core.config import Config
+from contraview.core import config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import Model, write_model
@@ -21,8 +21,8 @@ class System:
     """
 
     slug: ClassVar[str]
-    Config: ClassVar[type[Config]]
-    Source: ClassVar[type[Config]]
+    Config: ClassVar[type[config.Config]]
+    Source: ClassVar[type[config.Config]]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {}}
 
     def __init__(self, **knobs: Any) -> None:
