@@ -1,0 +1,1 @@
+"""Arrays and truth in, figures out. Labels of evaluation data are seen here and nowhere else."""
