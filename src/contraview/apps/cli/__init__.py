@@ -1,0 +1,87 @@
+"""The command. Until the verb is known nothing but the catalog is imported."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from contraview.core.errors import ContraviewError, InputError
+
+VERBS: Final[dict[str, tuple[str, str]]] = {
+    "list": ("contents", "every system: modality, verbs, what its claims showed"),
+    "info": ("contents", "one system: paper, verbs, claims"),
+    "fit": ("fit", "learn from your data: contraview fit SLUG DATA... --out DIR"),
+    "embed": ("use", "one vector a row: contraview embed MODEL DATA... [--out FILE]"),
+    "score": ("use", "one anomaly score a row: contraview score MODEL DATA... [--out FILE]"),
+    "classify": ("use", "a class a row: contraview classify MODEL DATA... [--out FILE]"),
+    "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
+    "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... --labels COLUMN"),
+    "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),
+    "report": ("report", "a page about a run: contraview report RUN"),
+    "data": ("data", "the known data sets: contraview data list|get NAME"),
+    "demo": ("demo", "the main job on bundled traffic, from capture to report"),
+}
+"""Each verb's module in this package, and its line of help."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (see the table in the documentation)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except ContraviewError as error:
+        print(f"contraview: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("contraview: stopped", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        _close_stdout()
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_help())
+        return 0
+    if arguments[0] == "--version":
+        from contraview import __version__
+
+        sys.stdout.write(f"contraview {__version__}\n")
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(verb, VERBS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`contraview --help` lists them"
+        raise InputError(f"no command {verb!r}; {hint}")
+    module = import_module(f"{__name__}.{VERBS[verb][0]}")
+    return module.run(verb, rest)
+
+
+def _help() -> str:
+    from contraview.catalog import ENTRIES
+
+    papers = [entry for entry in ENTRIES if entry.kind == "paper"]
+    built = [entry.slug for entry in ENTRIES if entry.built]
+    lines = [
+        "usage: contraview VERB ...",
+        "",
+        f"{len(papers)} published self-supervised systems behind one interface.",
+        f"In this version: {', '.join(built)}.",
+        "",
+        *(f"  {verb:<10} {line}" for verb, (_, line) in VERBS.items()),
+        "",
+        "contraview VERB --help tells more about a verb.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _close_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe once more at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,68 @@
+"""`contraview fit`: learn from the user's data, write a model folder."""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from contraview import catalog
+from contraview.apps.cli import splits
+from contraview.apps.cli.arguments import Positional, flags_of, parse
+from contraview.core.config import Config
+from contraview.core.errors import InputError
+from contraview.core.run import Run
+
+
+def run(_verb: str, arguments: list[str]) -> int:
+    """Fit the system that the first argument names."""
+    if not arguments or arguments[0].startswith("-"):
+        if arguments in (["-h"], ["--help"]):
+            sys.stdout.write("usage: contraview fit SLUG DATA... --out DIR; see fit SLUG --help\n")
+            return 0
+        raise InputError("contraview fit: expected a system first, as in `contraview fit clan`")
+    slug, *rest = arguments
+    cls = catalog.find(slug).load_class()
+    preset, rest = _preset(rest)
+    chosen = parse(
+        f"contraview fit {slug}",
+        cls.__doc__ or "",
+        rest,
+        data=(Positional[tuple[str, ...]], ()),
+        out=(Path, ...),
+        seed=(int, 0),
+        split=(Literal["none", "random", "time"], "none"),
+        source=flags_of(cls.Source()),
+        knobs=flags_of(cls.preset(preset).config),
+    )
+    if not chosen.data:
+        raise InputError(f"contraview fit {slug}: no data; expected files after the system's name")
+    return fit(cls, chosen.data, chosen)
+
+
+def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
+    """Read, split, fit, save."""
+    system = cls(**chosen.knobs.model_dump())
+    run = Run(chosen.out, seed=chosen.seed)
+    rows = chosen.source.read(data)
+    if chosen.split != "none":
+        rows = splits.make(rows, chosen.split, chosen.seed, chosen.out)
+    run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
+    labels = rows.labels() if chosen.source.labels and hasattr(cls, "finetune") else None
+    system.fit(rows, run=run, **({} if labels is None else {"labels": labels}))
+    system.save(chosen.out)
+    run.log("saved")
+    sys.stdout.write(f"{chosen.out}\n")
+    return 0
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    return config.model_dump(mode="json")
+
+
+def _preset(arguments: list[str]) -> tuple[str, list[str]]:
+    """Take ``--preset NAME`` out of the arguments: the defaults of all other flags hang on it."""
+    if "--preset" not in arguments:
+        return "small", arguments
+    at = arguments.index("--preset")
+    if at + 1 == len(arguments):
+        raise InputError("contraview fit: --preset without a name; expected small or paper")
+    return arguments[at + 1], arguments[:at] + arguments[at + 2 :]

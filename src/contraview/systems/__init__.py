@@ -1,0 +1,1 @@
+"""One file a paper; systems do not import each other."""

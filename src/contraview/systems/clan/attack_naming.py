@@ -1,0 +1,105 @@
+"""CLAN's second task: name attacks from a few labelled flows a class."""
+
+from copy import deepcopy
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from contraview.core.errors import InputError
+from contraview.core.learnt import Learnt
+from contraview.core.run import Run
+from contraview.core.seeds import stream_seed
+from contraview.core.weights import set_weights, weights_of
+from contraview.modalities.flows.features import SPREAD_FLOOR
+from contraview.systems.clan.config import ClanConfig
+from contraview.training.loop import Step, train
+from contraview.training.samplers import balanced
+from contraview.training.schedule import Schedule
+
+
+class AttackNaming:
+    """A fine-tuned copy of an encoder with one linear layer on its embedding.
+
+    As in the official script the projection stays, all weights are trained, the learning rate is
+    constant and labels are not smoothed. The official code z-scores the rows once more by the
+    labelled sample and divides by zero where a column is constant in it; such a column keeps its
+    first scale here.
+    """
+
+    classes: tuple[str, ...]
+    shift: Float[Tensor, " d"]
+    scale: Float[Tensor, " d"]
+    model: nn.Sequential
+
+    @classmethod
+    def fit(
+        cls,
+        encoder: nn.Module,
+        rows: Float[Tensor, "n d"],
+        names: np.ndarray,
+        config: ClanConfig,
+        run: Run,
+    ) -> Self:
+        """Fine-tune a copy of ``encoder`` on standardised ``rows`` with their class ``names``."""
+        classes, codes = np.unique(names, return_inverse=True)
+        if len(classes) < 2:
+            raise InputError(f"{len(classes)} class among the labels; expected at least 2")
+        self = cls()
+        self.classes = tuple(map(str, classes))
+        self.shift, self.scale = torch.zeros(rows.shape[1]), torch.ones(rows.shape[1])
+        if config.finetune_rescale:
+            spread = rows.std(dim=0)
+            self.shift = rows.mean(dim=0)
+            self.scale = torch.where(spread > SPREAD_FLOOR, spread, 1.0)
+        self.model = cls._with_head(deepcopy(encoder), config.outputs, len(classes), run.seed)
+
+        inputs, targets = (rows - self.shift) / self.scale, torch.from_numpy(codes)
+
+        def loss(model: nn.Module, chosen: Int[Tensor, " b"], _: torch.Generator) -> Step:
+            return Step(nn.functional.cross_entropy(model(inputs[chosen]), targets[chosen]))
+
+        batch = min(config.finetune_batch, len(rows))
+        schedule = Schedule(
+            steps=config.finetune_epochs * (len(rows) // batch),
+            batch=batch,
+            lr=config.finetune_lr,
+            start_lr=config.finetune_lr,
+            final_lr=config.finetune_lr,
+            warmup=0.0,
+            weight_decay=config.finetune_weight_decay,
+        )
+        train(self.model, loss, balanced(targets, batch, run.seed), schedule, run=run, name="name")
+        return self
+
+    @staticmethod
+    def _with_head(encoder: nn.Module, outputs: int, classes: int, seed: int) -> nn.Sequential:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(seed, "head"))
+            return nn.Sequential(encoder, nn.Linear(outputs, classes))
+
+    @torch.inference_mode()
+    def probabilities(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, "n c"]:
+        """The probability of each class for each standardised row."""
+        self.model.eval()
+        logits = [self.model((part - self.shift) / self.scale) for part in rows.split(65_536)]
+        return torch.cat(logits).softmax(dim=1).numpy()
+
+    def learnt(self) -> Learnt:
+        """Weights, second scaling and class names."""
+        arrays = {"shift": self.shift.numpy(), "scale": self.scale.numpy()}
+        return Learnt(arrays | weights_of(self.model), facts={"classes": list(self.classes)})
+
+    @classmethod
+    def restore(cls, learnt: Learnt, encoder: nn.Module, outputs: int) -> Self:
+        """What `learnt` described, on a fresh ``encoder`` of the same shape."""
+        self = cls()
+        arrays = dict(learnt.arrays)
+        self.classes = tuple(learnt.facts["classes"])
+        self.shift = torch.from_numpy(arrays.pop("shift"))
+        self.scale = torch.from_numpy(arrays.pop("scale"))
+        self.model = cls._with_head(encoder, outputs, len(self.classes), seed=0)
+        set_weights(self.model, arrays)
+        return self
