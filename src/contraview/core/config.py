@@ -1,10 +1,12 @@
 """Typed, frozen settings whose errors name the knob that is wrong."""
 
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contraview.core.errors import InputError
+
+C = TypeVar("C", bound="Config")
 
 
 class Config(BaseModel):
@@ -13,7 +15,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
-    def of(cls, **values: Any) -> Self:
+    def of(cls: type[C], **values: Any) -> C:
         """The settings with ``values``; an `InputError` of one line where one does not fit."""
         try:
             return cls(**values)

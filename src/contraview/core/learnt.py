@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ class Learnt:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def joined(cls, parts: Mapping[str, "Learnt"]) -> Self:
+    def joined(cls, parts: Mapping[str, "Learnt"]) -> "Learnt":
         """One `Learnt` that holds several, each under its name; `part` takes them apart again."""
         whole = cls()
         for name, part in parts.items():

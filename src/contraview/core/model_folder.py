@@ -27,10 +27,11 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Model:
-    """A model folder as read: which system, its settings, what it learnt."""
+    """A model folder as read: which system, its settings, how it read data, what it learnt."""
 
     slug: str
     config: dict[str, Any]
+    source: dict[str, Any]
     learnt: Learnt
     version: str
 
@@ -66,7 +67,13 @@ def check_target(folder: Path) -> None:
 
 
 def write_model(
-    folder: Path, *, slug: str, config: Mapping[str, Any], learnt: Learnt, version: str
+    folder: Path,
+    *,
+    slug: str,
+    config: Mapping[str, Any],
+    source: Mapping[str, Any],
+    learnt: Learnt,
+    version: str,
 ) -> None:
     """Write a model folder. An earlier model of the same folder is replaced."""
     check_target(folder)
@@ -87,6 +94,7 @@ def write_model(
         "system": slug,
         "version": version,
         "config": dict(config),
+        "source": dict(source),
         "facts": learnt.facts,
         "files": digests,
     }
@@ -124,7 +132,13 @@ def read_model(folder: Path) -> Model:
     except (SafetensorError, pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{folder}: cannot be read: {error}") from None
     learnt = Learnt(arrays, tables, description["facts"])
-    return Model(description["system"], description["config"], learnt, description["version"])
+    return Model(
+        description["system"],
+        description["config"],
+        description["source"],
+        learnt,
+        description["version"],
+    )
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -134,7 +148,7 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: missing; expected a model written by `contraview fit`") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from None
-    wanted = {"format", "system", "version", "config", "facts", "files"}
+    wanted = {"format", "system", "version", "config", "source", "facts", "files"}
     if not isinstance(description, dict) or not wanted <= description.keys():
         raise InputError(f"{path}: not a model description; expected {', '.join(sorted(wanted))}")
     return description

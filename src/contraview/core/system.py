@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 from contraview import __version__
 from contraview.core import config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import Model, write_model
+
+S = TypeVar("S", bound="System")
 
 
 class System:
@@ -27,15 +29,16 @@ class System:
 
     def __init__(self, **knobs: Any) -> None:
         self.config: Any = self.Config.of(**knobs)
+        self.source: Any = self.Source()
 
     @classmethod
-    def preset(cls, name: str, **knobs: Any) -> Self:
+    def preset(cls: type[S], name: str, **knobs: Any) -> S:
         """The system with the settings of a preset, and ``knobs`` on top."""
         if name not in cls.presets:
             raise InputError(f"{cls.slug}: no preset {name!r}; there are {', '.join(cls.presets)}")
         return cls(**{**cls.presets[name], **knobs})
 
-    def fit(self, data: Any, /, *, run: Any = None) -> Self:
+    def fit(self, data: Any, /, *, run: Any = None) -> "System":
         """Learn from ``data``; returns itself. ``run`` brings seed, folder and progress."""
         raise NotImplementedError
 
@@ -52,6 +55,10 @@ class System:
         """Take up what `learnt` gave."""
         raise NotImplementedError
 
+    def read(self, data: Any) -> Any:
+        """The user's data, read by the settings that the system's own data was read by."""
+        return self.source.read(data)
+
     def save(self, folder: Path | str) -> Path:
         """Write the fitted system to a folder that `contraview.load` reads."""
         self.need_fit()
@@ -60,15 +67,17 @@ class System:
             folder,
             slug=self.slug,
             config=self.config.model_dump(mode="json"),
+            source=self.source.model_dump(mode="json"),
             learnt=self.learnt(),
             version=__version__,
         )
         return folder
 
     @classmethod
-    def from_model(cls, model: Model) -> Self:
+    def from_model(cls: type[S], model: Model) -> S:
         """The fitted system that a model folder holds."""
         system = cls(**model.config)
+        system.source = cls.Source.of(**model.source)
         system.restore(model.learnt)
         return system
 

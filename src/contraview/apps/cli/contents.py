@@ -69,11 +69,12 @@ def _about(entry: Entry) -> str:
     ]
     for claim in results.read(entry.slug):
         difference = claim["difference"]
+        interval = f"[{difference['low']:+.3f}, {difference['high']:+.3f}]"
+        shown = f"{claim['metric']} {difference['mean']:+.3f} {interval}"
+        fixed = f"margin {claim['margin']:g}, {len(claim['seeds'])} seeds"
         lines += [
             f"  claim     {claim['statement']}",
-            f"            {claim['verdict']}: {claim['metric']} {difference['mean']:+.3f}"
-            + f" [{difference['low']:+.3f}, {difference['high']:+.3f}],"
-            + f" margin {claim['margin']:g}, {len(claim['seeds'])} seeds",
+            f"            {claim['verdict']}: {shown}, {fixed}",
         ]
     if entry.built:
         lines.append(f"  settings  contraview fit {entry.slug} --help")

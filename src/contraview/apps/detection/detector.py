@@ -1,7 +1,7 @@
 """The default network detector: four views of a flow, each calibrated on benign flows."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ class Detector(System):
     usual: Usual
     held_out: Float[np.ndarray, " m"]
 
-    def fit(self, flows: Any, /, *, run: Run | None = None) -> Self:
+    def fit(self, flows: Any, /, *, run: Run | None = None) -> "Detector":
         """Learn from the benign rows of ``flows``; a random third of them is kept to calibrate."""
         run = run or Run()
         benign = read_flows(flows).benign()

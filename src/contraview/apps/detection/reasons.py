@@ -1,7 +1,7 @@
-"""Why a flow stands out: which columns, set back to what is usual, would have calmed the detector."""
+"""Why a flow stands out: the columns that, set to what is usual, would calm the detector."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -52,7 +52,7 @@ class Usual:
     row: Float[np.ndarray, " d"]
 
     @classmethod
-    def fit(cls, features: FeatureMap, rows: pl.DataFrame) -> Self:
+    def fit(cls, features: FeatureMap, rows: pl.DataFrame) -> "Usual":
         """Learn from benign rows."""
         quantiles = {
             column: np.nanquantile(rows[column].cast(pl.Float64).to_numpy(), QUANTILES)
@@ -92,7 +92,7 @@ class Usual:
         return Learnt(arrays | {"row": self.row}, facts={"shares": self.shares})
 
     @classmethod
-    def restore(cls, learnt: Learnt) -> Self:
+    def restore(cls, learnt: Learnt) -> "Usual":
         """What `learnt` described."""
         quantiles = {
             name.removeprefix("quantiles "): values

@@ -1,7 +1,6 @@
 """What needs no score: a column that never moved moves, a category appears that was never seen."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import polars as pl
@@ -26,7 +25,7 @@ class Rules:
     rate: float
 
     @classmethod
-    def fit(cls, features: FeatureMap, held_out: pl.DataFrame) -> Self:
+    def fit(cls, features: FeatureMap, held_out: pl.DataFrame) -> "Rules":
         """The rules of a feature map; ``held_out`` benign flows tell how often they misfire."""
         rules = cls(features.constant, features.categories, 0.0)
         fired = np.any(list(rules.broken(held_out).values()) or [[False]], axis=0)
@@ -58,7 +57,7 @@ class Rules:
         )
 
     @classmethod
-    def restore(cls, learnt: Learnt) -> Self:
+    def restore(cls, learnt: Learnt) -> "Rules":
         """The rules that `learnt` described."""
         facts = learnt.facts
         categories = {column: tuple(values) for column, values in facts["categories"].items()}

@@ -1,7 +1,6 @@
 """From flow records to the matrix a model sees, by rules learnt on benign rows alone."""
 
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 import polars as pl
@@ -45,7 +44,7 @@ class FeatureMap:
         categorical: Sequence[str],
         *,
         log: bool = True,
-    ) -> Self:
+    ) -> "FeatureMap":
         """Learn columns, means and standard deviations (n - 1) from benign rows."""
         if rows.height < 2:
             raise InputError(f"{rows.height} benign rows to learn from; expected at least 2")
@@ -138,7 +137,7 @@ class FeatureMap:
         )
 
     @classmethod
-    def restore(cls, learnt: Learnt) -> Self:
+    def restore(cls, learnt: Learnt) -> "FeatureMap":
         """The map that `learnt` described."""
         self = cls()
         self.mean, self.spread = learnt.arrays["mean"], learnt.arrays["spread"]

@@ -1,7 +1,6 @@
 """CLAN's second task: name attacks from a few labelled flows a class."""
 
 from copy import deepcopy
-from typing import Self
 
 import numpy as np
 import torch
@@ -15,9 +14,10 @@ from contraview.core.seeds import stream_seed
 from contraview.core.weights import set_weights, weights_of
 from contraview.modalities.flows.features import SPREAD_FLOOR
 from contraview.systems.clan.config import ClanConfig
-from contraview.training.loop import Step, train
+from contraview.training.loop import train
 from contraview.training.samplers import balanced
 from contraview.training.schedule import Schedule
+from contraview.training.step import Step
 
 
 class AttackNaming:
@@ -42,7 +42,7 @@ class AttackNaming:
         names: np.ndarray,
         config: ClanConfig,
         run: Run,
-    ) -> Self:
+    ) -> "AttackNaming":
         """Fine-tune a copy of ``encoder`` on standardised ``rows`` with their class ``names``."""
         classes, codes = np.unique(names, return_inverse=True)
         if len(classes) < 2:
@@ -93,7 +93,7 @@ class AttackNaming:
         return Learnt(arrays | weights_of(self.model), facts={"classes": list(self.classes)})
 
     @classmethod
-    def restore(cls, learnt: Learnt, encoder: nn.Module, outputs: int) -> Self:
+    def restore(cls, learnt: Learnt, encoder: nn.Module, outputs: int) -> "AttackNaming":
         """What `learnt` described, on a fresh ``encoder`` of the same shape."""
         self = cls()
         arrays = dict(learnt.arrays)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Clan(System):
 
     def fit(
         self, flows: Any, /, *, labels: Sequence[str] | None = None, run: Run | None = None
-    ) -> Self:
+    ) -> "Clan":
         """Learn from the benign rows of ``flows``; with ``labels``, also to name attacks.
 
         Args:
@@ -118,7 +118,7 @@ class Clan(System):
         run.log("contamination guard", left_out=left_out, rows=len(rows))
         return rows[np.sort(np.argsort(scores, kind="stable")[: len(rows) - left_out])]
 
-    def finetune(self, flows: Any, labels: Sequence[str], *, run: Run | None = None) -> Self:
+    def finetune(self, flows: Any, labels: Sequence[str], *, run: Run | None = None) -> "Clan":
         """Learn to name attacks from labelled flows, a few a class are enough.
 
         A copy of the encoder gets a linear layer on its embedding and all its weights are trained

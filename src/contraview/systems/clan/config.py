@@ -1,6 +1,6 @@
 """CLAN's settings, with the paper's own beside those that fit a laptop."""
 
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -77,7 +77,7 @@ class ClanConfig(config.Config):
     )
 
     @model_validator(mode="after")
-    def _one_length(self) -> Self:
+    def _one_length(self) -> "ClanConfig":
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("set exactly one of steps and epochs")
         return self

@@ -12,9 +12,10 @@ from contraview.core.seeds import stream_seed
 from contraview.modalities.flows.nets import ResidualMLP
 from contraview.systems.clan.config import ClanConfig
 from contraview.systems.clan.negatives import Corrupter, MassNegatives
-from contraview.training.loop import Step, train
+from contraview.training.loop import train
 from contraview.training.samplers import bootstrap
 from contraview.training.schedule import Schedule
+from contraview.training.step import Step
 
 Objective = Callable[[Float[Tensor, "n e"], Float[Tensor, "n e"]], Float[Tensor, ""]]
 """Embeddings of rows and of their corrupted copies in, a loss out."""
@@ -31,6 +32,19 @@ def fresh_encoder(config: ClanConfig, inputs: int, seed: int) -> ResidualMLP:
             outputs=config.outputs,
             dropout=config.dropout,
         )
+
+
+def schedule_of(config: ClanConfig, steps: int) -> Schedule:
+    """The pre-training schedule: a linear warm-up inside the total, then a half cosine."""
+    return Schedule(
+        steps=steps,
+        batch=config.batch,
+        lr=config.lr,
+        start_lr=config.lr_ends,
+        final_lr=config.lr_ends,
+        warmup=config.warmup,
+        weight_decay=config.weight_decay,
+    )
 
 
 @dataclass(frozen=True)
@@ -71,14 +85,12 @@ class Pretraining:
             own, other = embedded.split(len(batch))
             return Step(self.objective(own, other), embeddings=own)
 
-        schedule = Schedule(
-            steps=steps,
-            batch=config.batch,
-            lr=config.lr,
-            start_lr=config.lr_ends,
-            final_lr=config.lr_ends,
-            warmup=config.warmup,
-            weight_decay=config.weight_decay,
+        train(
+            encoder,
+            loss,
+            bootstrap(len(rows), config.batch, run.seed),
+            schedule_of(config, steps),
+            run=run,
+            name=name,
+            settings=config.model_dump(mode="json") | {"rows": list(rows.shape)},
         )
-        batches = bootstrap(len(rows), config.batch, run.seed)
-        train(encoder, loss, batches, schedule, run=run, name=name)

@@ -23,10 +23,10 @@ from contraview.index.exact import nearest
 from contraview.objectives.nt_xent import nt_xent
 from contraview.systems.clan.config import ClanConfig
 from contraview.systems.clan.negatives import Corrupter
-from contraview.systems.clan.pretraining import Objective, Pretraining, fresh_encoder
-from contraview.training.loop import Step, train
+from contraview.systems.clan.pretraining import Objective, Pretraining, fresh_encoder, schedule_of
+from contraview.training.loop import train
 from contraview.training.samplers import bootstrap
-from contraview.training.schedule import Schedule
+from contraview.training.step import Step
 
 Rows = Float[Tensor, "n d"]
 Score = Callable[[Rows], Float[np.ndarray, " n"]]
@@ -160,15 +160,7 @@ def _trained(
     def loss(model: nn.Module, chosen: Int[Tensor, " b"], _: torch.Generator) -> Step:
         return Step(error(model, rows[chosen]).mean())
 
-    schedule = Schedule(
-        steps=config.total_steps(len(rows)),
-        batch=config.batch,
-        lr=config.lr,
-        start_lr=config.lr_ends,
-        final_lr=config.lr_ends,
-        warmup=config.warmup,
-        weight_decay=config.weight_decay,
-    )
+    schedule = schedule_of(config, config.total_steps(len(rows)))
     train(model, loss, bootstrap(len(rows), config.batch, run.seed), schedule, run=run, name=name)
 
     @torch.inference_mode()

@@ -1,0 +1,57 @@
+"""`--split`: which rows a model may learn from, kept beside it so that `evaluate` uses the rest."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from contraview.core.errors import InputError
+from contraview.core.model_folder import write_json
+from contraview.evaluation.splits import random_split, time_split
+
+FILE = "split.json"
+FIT_SHARE = 0.5
+
+
+def make(data: Any, kind: str, seed: int, folder: Path) -> Any:
+    """Split ``data`` in half, keep the row numbers in ``folder``, give back the half to fit on.
+
+    ``random`` keeps the shares of the classes where there are labels, as the paper's protocol
+    does; ``time`` learns from the earlier half.
+    """
+    if kind == "random":
+        strata = data.labels() if data.label else len(data)
+        fit, test = random_split(strata, (FIT_SHARE, 1 - FIT_SHARE), seed)
+    else:
+        if not data.time:
+            raise InputError("--split time: the data has no time column; name one with --time")
+        times = data.frame.select(pl.col(data.time)).collect()[data.time].to_numpy()
+        fit, test = time_split(times, (FIT_SHARE, 1 - FIT_SHARE))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(
+        folder / FILE,
+        {
+            "kind": kind,
+            "seed": seed,
+            "fingerprint": data.fingerprint(),
+            "fit": fit.tolist(),
+            "test": test.tolist(),
+        },
+    )
+    return data.take(fit)
+
+
+def held_out(data: Any, folder: Path) -> Any:
+    """The rows of ``data`` that the model in ``folder`` was not fitted on; all of them where it
+    was fitted without a split, or on other data.
+    """
+    import json
+
+    path = folder / FILE
+    if not path.is_file():
+        return data
+    split = json.loads(path.read_text())
+    if split["fingerprint"] != data.fingerprint():
+        return data
+    return data.take(np.asarray(split["test"], dtype=np.int64))
