@@ -1,0 +1,1 @@
+"""The few engines most systems are made of."""

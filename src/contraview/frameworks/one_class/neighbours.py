@@ -1,0 +1,63 @@
+"""Distance to the k-th nearest benign row: far from everything that was seen."""
+
+from dataclasses import dataclass
+from math import isqrt
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from contraview.core.learnt import Learnt
+from contraview.core.seeds import numpy_generator
+from contraview.frameworks.one_class.rows import need_fit_rows, need_rows
+from contraview.index.exact import nearest
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The benign rows, and k = floor(sqrt(number of rows)).
+
+    Attributes:
+        bank: the rows that distances are taken to.
+    """
+
+    bank: Float[np.ndarray, "n d"]
+
+    @classmethod
+    def fit(
+        cls, rows: Float[np.ndarray, "n d"], *, cap: int | None = None, seed: int = 0
+    ) -> "Neighbours":
+        """Keep benign rows.
+
+        Args:
+            rows: benign rows, in a space where Euclidean distance means something.
+            cap: keep at most this many, drawn at random by ``seed``: the time to score a row and
+                the size on disk grow with the bank. None keeps all.
+            seed: where the draw comes from.
+        """
+        need_fit_rows(rows, fewest=1)
+        if cap is not None and cap < len(rows):
+            drawn = numpy_generator(seed, "neighbours").choice(len(rows), cap, replace=False)
+            rows = rows[np.sort(drawn)]
+        return cls(rows.astype(np.float32))
+
+    @property
+    def k(self) -> int:
+        """Which neighbour the distance is taken to."""
+        return isqrt(len(self.bank))
+
+    def score(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """The Euclidean distance to the k-th nearest row of the bank."""
+        need_rows(rows, self.bank.shape[1])
+        queries = torch.from_numpy(rows.astype(np.float32))
+        distances, _ = nearest(torch.from_numpy(self.bank), queries, self.k)
+        return distances[:, -1].numpy().astype(np.float64)
+
+    def learnt(self) -> Learnt:
+        """What `restore` needs."""
+        return Learnt(arrays={"bank": self.bank})
+
+    @classmethod
+    def restore(cls, learnt: Learnt) -> "Neighbours":
+        """The bank that `learnt` described."""
+        return cls(learnt.arrays["bank"])
