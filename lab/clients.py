@@ -51,7 +51,7 @@ async def look_up_nothing(host: Host, draw: Random) -> None:
 
 
 async def browse(host: Host, draw: Random) -> None:
-    """A page and what it needs: one to four connections, some kept alive for the next page."""
+    """A page and what it needs: one to three connections, some kept alive for the next page."""
     server = draw.choice(("web", "web", "cloud"))
     tls = draw.random() < 0.4
     if draw.random() < 0.7:

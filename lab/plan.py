@@ -82,16 +82,16 @@ SERVERS = ("web", "names", "shell", "data", "files", "cloud")
 RATES: dict[str, dict[str, float]] = {
     "office": {
         "browse": 4.5, "call_api": 3, "look_up": 8, "look_up_nothing": 0.6, "send_form": 0.8,
-        "copy_files": 0.8, "watch": 2.5, "tell_time": 3, "stay_connected": 0.6, "misdial": 0.6,
+        "copy_files": 0.8, "watch": 2.5, "tell_time": 3, "stay_connected": 0.6, "misdial": 0.15,
     },
     "developer": {
         "browse": 3, "call_api": 4, "look_up": 10, "look_up_nothing": 1, "query_once": 4,
         "work_in_shell": 0.5, "run_command": 3.5, "copy_over_ssh": 1, "mistype_password": 0.2,
-        "copy_files": 0.8, "tell_time": 3, "misdial": 1.2,
+        "copy_files": 0.8, "tell_time": 3, "misdial": 0.3,
     },
     "application": {
         "query_pooled": 1.5, "query_once": 14, "call_api": 6, "look_up": 12, "send_form": 0.8,
-        "tell_time": 3, "stay_connected": 0.6, "misdial": 0.6,
+        "tell_time": 3, "stay_connected": 0.6, "misdial": 0.15,
     },
     "kiosk": {
         "browse": 2, "watch": 6, "look_up": 6, "tell_time": 5, "stay_connected": 0.8,
@@ -102,7 +102,7 @@ RATES: dict[str, dict[str, float]] = {
     "sensor": {"report_once": 11, "report_session": 0.6, "look_up": 3, "tell_time": 3},
 }  # fmt: skip
 
-MINUTES = {1: 14.0, 2: 9.0, 3: 9.5}
+MINUTES = {1: 12.6, 2: 7.75, 3: 9.5}
 """Length of each day; rates are such that it holds the traffic of a small office's longer day."""
 
 PERIODIC = frozenset({"poll_news", "check_health", "poll_counters"})
@@ -195,8 +195,25 @@ def _benign(
 
 
 def _attacks(hosts: tuple[Host, ...], seconds: float, draw: Random):
-    for activity, role, count, limit in ATTACKS:
-        for _ in range(count):
-            host = draw.choice([host for host in hosts if host.role == role])
-            start = draw.uniform(0.08, 0.3 if limit > seconds / 4 else 0.9) * seconds
-            yield Event(start, host.name, activity, draw.getrandbits(32), limit)
+    """An attacker's tools take turns, as their flows are told apart by time.
+
+    The compromised host's attacks may overlap: their sockets are known one by one.
+    """
+    planned = [(what, role, limit) for what, role, count, limit in ATTACKS for _ in range(count)]
+    planned.sort(key=lambda attack: attack[2], reverse=True)
+    for role in ("attacker", "compromised"):
+        able = [host for host in hosts if host.role == role]
+        theirs = [attack for attack in planned if attack[1] == role]
+        for turn, host in enumerate(able):
+            mine = theirs[turn :: len(able)]
+            draw.shuffle(mine)
+            stretch = 0.86 * seconds / sum(limit for *_, limit in mine)
+            slot = 0.06 * seconds
+            for activity, _, limit in mine:
+                room = limit * stretch
+                if role == "attacker":
+                    start = slot + draw.uniform(0, max(0, room - limit - 3))
+                else:
+                    start = draw.uniform(0.06, 0.3 if limit > seconds / 4 else 0.8) * seconds
+                yield Event(start, host.name, activity, draw.getrandbits(32), limit)
+                slot += room

@@ -55,7 +55,7 @@ def test_twenty_seconds_of_day_three(tmp_path):
     assert names == {"day3.pcap.gz", "day3_flows.parquet", "day3_truth.parquet"}
     flows = pl.read_parquet(tmp_path / "day3_flows.parquet")
     found = set(flows["label"])
-    assert {"benign", "port_scan", "dns_tunnel", "http_flood"} <= found
+    assert {"benign", "port_scan", "dns_tunnel"} <= found
     assert "unmatched" not in found
     assert {"dns", "web", "tls", "ssh", "ftp", "database"} <= set(flows["service"])
 

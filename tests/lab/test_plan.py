@@ -1,5 +1,7 @@
 """A schedule is the same for the same seed, and bounded."""
 
+from itertools import pairwise
+
 import pytest
 from lab.attacks import ATTACKS
 from lab.clients import ACTIVITIES
@@ -52,3 +54,13 @@ def test_attackers_also_do_honest_work():
         mine = {e.activity for e in drawn.events if e.host == name}
         assert mine & set(ATTACKS)
         assert mine & set(ACTIVITIES)
+
+
+@pytest.mark.parametrize("day", [2, 3])
+def test_an_attackers_tools_take_turns(day):
+    drawn = plan(day, 7, MINUTES[day])
+    for attacker in (h.name for h in drawn.hosts if h.role == "attacker"):
+        mine = [e for e in drawn.events if e.host == attacker and e.activity in ATTACKS]
+        assert len(mine) > 5
+        for one, following in pairwise(mine):
+            assert one.start + one.seconds < following.start
