@@ -4,7 +4,7 @@ from scipy.stats import betabinom
 
 from contraview.core.errors import InputError
 from contraview.evaluation import intervals
-from contraview.evaluation.anomaly import auroc
+from contraview.evaluation.anomaly import auroc, average_precision
 from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr
 
 
@@ -56,6 +56,18 @@ def test_auroc_interval_is_that_of_the_resampled_auroc():
     found = intervals.auroc_interval(benign, attacks, generator(), resamples=3000)
     assert found == pytest.approx(tuple(np.quantile(figures, [0.025, 0.975])), abs=0.01)
     assert found.low < auroc(benign, attacks) < found.high
+
+
+def test_average_precision_interval_is_that_of_the_resampled_average_precision():
+    rng = generator()
+    benign, attacks = rng.integers(0, 6, 40).astype(float), rng.integers(2, 9, 25).astype(float)
+    figures = [
+        average_precision(rng.choice(benign, len(benign)), rng.choice(attacks, len(attacks)))
+        for _ in range(3000)
+    ]
+    found = intervals.average_precision_interval(benign, attacks, generator(), resamples=3000)
+    assert found == pytest.approx(tuple(np.quantile(figures, [0.025, 0.975])), abs=0.01)
+    assert found.low < average_precision(benign, attacks) < found.high
 
 
 def test_binomial_interval_by_the_textbook():

@@ -92,6 +92,30 @@ def auroc_interval(
     return bootstrap(area, sizes, generator, resamples=resamples, level=level)
 
 
+def average_precision_interval(
+    benign: Float[np.ndarray, " n"],
+    attacks: Float[np.ndarray, " m"],
+    generator: np.random.Generator,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """The bootstrap interval of `anomaly.average_precision`; the share of attacks stays as it is."""
+    attacks = np.sort(attacks)[::-1]
+    ordered = np.sort(benign)[::-1]
+    # For each attack how many rows score at least as high, which is the precision at its score.
+    over = np.searchsorted(-ordered, -attacks, side="right")
+    reached = np.searchsorted(-attacks, -attacks, side="right")
+
+    def mean_precision(of_benign: Counts, of_attacks: Counts) -> Float[np.ndarray, " r"]:
+        false = np.pad(of_benign.cumsum(axis=1), ((0, 0), (1, 0)))[:, over]
+        true = np.pad(of_attacks.cumsum(axis=1), ((0, 0), (1, 0)))[:, reached]
+        return (of_attacks * true / np.maximum(true + false, 1)).sum(axis=1) / len(attacks)
+
+    sizes = [len(benign), len(attacks)]
+    return bootstrap(mean_precision, sizes, generator, resamples=resamples, level=level)
+
+
 def binomial_interval(successes: int, trials: int, *, level: float = 0.95) -> Interval:
     """The exact (Clopper and Pearson 1934) interval of a share: never narrower than it says."""
     if not 0 <= successes <= trials or trials < 1:
