@@ -100,7 +100,7 @@ def average_precision_interval(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> Interval:
-    """The bootstrap interval of `anomaly.average_precision`; the share of attacks stays as it is."""
+    """The bootstrap interval of `anomaly.average_precision`, the share of attacks as it is."""
     attacks = np.sort(attacks)[::-1]
     ordered = np.sort(benign)[::-1]
     # For each attack how many rows score at least as high, which is the precision at its score.
