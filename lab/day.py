@@ -54,8 +54,6 @@ def main(plan_file: Path, out: Path) -> None:
     reports = [json.loads((work / f"{host.name}.json").read_text()) for host in plan.hosts]
     ended = sum((Counter(report["ended"]) for report in reports), Counter())
     summary = {
-        "start": start,
-        "end": start + plan.seconds + _GRACE_SECONDS,
         "packets": capture.packets,
         "dropped": switch.dropped(),
         "ended": dict(sorted(ended.items())),

@@ -5,6 +5,8 @@ truth the flows are labelled with.
 """
 
 import asyncio
+import os
+import signal
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -124,13 +126,14 @@ class Host:
                 stderr=asyncio.subprocess.DEVNULL,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(environment or {})},
                 cwd=self.work,
+                start_new_session=True,
             )
             try:
                 yield process
                 await process.wait()
             finally:
                 with suppress(ProcessLookupError):
-                    process.kill()
+                    os.killpg(process.pid, signal.SIGKILL)  # with all that it started
                 await process.wait()
 
     @contextmanager

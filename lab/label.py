@@ -21,8 +21,7 @@ def label(flows: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
 
     A flow fits a row of truth if they agree on all that the row names, in either direction, and
     the flow begins within the row's window. Of several, one that names the source port wins, then
-    one that names the source, then the one that names most, then the shortest window. A flow that
-    fits none is labelled "unmatched".
+    the one that names most, then the shortest window. A flow that fits none is "unmatched".
 
     Args:
         flows: has KEY and `timestamp` (UTC).
@@ -46,14 +45,13 @@ def label(flows: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
                     "label",
                     "service",
                     socket=pl.lit("src_port" in columns),
-                    source=pl.lit("src_addr" in columns),
                     names=pl.lit(len(columns)),
                     window=pl.col("end") - pl.col("start"),
                 )
             )
     best = (
         pl.concat(fits)
-        .sort("socket", "source", "names", "window", descending=[True, True, True, False])
+        .sort("socket", "names", "window", descending=[True, True, False])
         .unique("index", keep="first", maintain_order=True)
         .select("index", "label", "service")
     )
