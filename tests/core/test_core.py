@@ -19,7 +19,7 @@ def test_a_config_is_frozen_and_its_errors_are_one_line_that_names_the_knob():
     assert Knobs.of(margin=1).margin == 1
     with pytest.raises(InputError, match=r"margin=-1: Input should be greater than 0"):
         Knobs.of(margin=-1)
-    with pytest.raises(InputError, match=r"no setting 'margn'; there are margin"):
+    with pytest.raises(InputError, match=r"no setting 'margn'"):
         Knobs.of(margn=1)
     with pytest.raises(InputError, match="finite"):
         Knobs.of(margin=float("nan"))

@@ -23,7 +23,7 @@ NEWER = json.dumps(
 
 def write(folder, **changes):
     learnt = Learnt(
-        arrays={"w": np.arange(6.0).reshape(2, 3)[:, ::2]},
+        arrays={"w": np.arange(6.0).reshape(2, 3)[:, ::2], "k": np.asarray(3.0)},
         tables={"rows": pl.DataFrame({"a": [1, 2], "b": ["x", None]})},
         facts={"n": 2},
     )
@@ -36,6 +36,7 @@ def test_what_is_written_is_read_back(tmp_path):
     model = read_model(tmp_path / "model")
     assert (model.slug, model.config, model.learnt.facts) == ("clan", {"margin": 0.5}, {"n": 2})
     np.testing.assert_array_equal(model.learnt.arrays["w"], [[0.0, 2.0], [3.0, 5.0]])
+    assert model.learnt.arrays["k"].shape == ()
     assert model.learnt.tables["rows"].rows() == [(1, "x"), (2, None)]
 
 

@@ -20,15 +20,14 @@ class Config(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise InputError(cls._complaint(error)) from None
+            raise InputError(f"{cls.__qualname__}: {complaint(error)}") from None
 
-    @classmethod
-    def _complaint(cls, error: ValidationError) -> str:
-        first = error.errors(include_url=False)[0]
-        knob = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            return (
-                f"{cls.__qualname__}: no setting {knob!r}; there are {', '.join(cls.model_fields)}"
-            )
-        message = first["msg"].removeprefix("Value error, ")
-        return f"{cls.__qualname__}: {knob}={first['input']!r}: {message}"
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with the first setting that does not fit, in one line."""
+    first = error.errors(include_url=False)[0]
+    knob = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"no setting {knob!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{knob}={first['input']!r}: {message}" if knob else message

@@ -84,7 +84,7 @@ def write_model(
         write_bytes(folder / name, content)
         digests[name] = hashlib.sha256(content).hexdigest()
 
-    put(WEIGHTS, save({key: np.ascontiguousarray(a) for key, a in learnt.arrays.items()}))
+    put(WEIGHTS, save({key: np.asarray(a, order="C") for key, a in learnt.arrays.items()}))
     for name, table in learnt.tables.items():
         beside = folder / f"{name}.parquet.partial"
         table.write_parquet(beside)

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from contraview.core.model_folder import check_target
 
 EVENTS = "events.jsonl"
 
 
+@runtime_checkable
 class Advance(Protocol):
     """Moves a progress bar on; keyword values are shown beside it."""
 

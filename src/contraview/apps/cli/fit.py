@@ -10,6 +10,7 @@ from contraview.apps.cli.arguments import Positional, flags_of, parse
 from contraview.core.config import Config
 from contraview.core.errors import InputError
 from contraview.core.run import Run
+from contraview.training.checkpoint import clear_checkpoints
 
 
 def run(_verb: str, arguments: list[str]) -> int:
@@ -48,7 +49,9 @@ def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
     run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
     labels = rows.labels() if chosen.source.labels and hasattr(cls, "finetune") else None
     system.fit(rows, run=run, **({} if labels is None else {"labels": labels}))
+    system.source = chosen.source
     system.save(chosen.out)
+    clear_checkpoints(run)
     run.log("saved")
     sys.stdout.write(f"{chosen.out}\n")
     return 0

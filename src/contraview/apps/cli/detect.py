@@ -1,0 +1,78 @@
+"""`contraview detect`: alerts from a capture, a log or a table."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import contraview
+from contraview.apps.cli.arguments import Positional, parse
+from contraview.apps.detection.alerts import Format, write_alerts
+from contraview.apps.detection.detection import detect
+from contraview.apps.detection.detector import Detector
+from contraview.apps.detection.reasons import explain
+from contraview.core.errors import InputError
+
+
+def run(_verb: str, arguments: list[str]) -> int:
+    """Write one line an alert to --out or stdout, and a summary to stderr."""
+    chosen = parse(
+        "contraview detect",
+        "Alerts from SOURCE (pcap, pcapng, a flow log, CSV, Parquet) with a model of "
+        "`contraview fit detector`.",
+        arguments,
+        model=(Positional[Path], ...),
+        source=(Positional[tuple[str, ...]], ()),
+        format=(Format, "eve"),
+        max_fpr=(float | None, None),
+        out=(Path | None, None),
+    )
+    if not chosen.source:
+        raise InputError("contraview detect: no source; expected a capture or a log")
+    detector = contraview.load(chosen.model)
+    if not isinstance(detector, Detector):
+        raise InputError(
+            f"{chosen.model}: holds {detector.slug!r}; expected a model of "
+            "`contraview fit detector`"
+        )
+    seen, raised = run_detection(detector, chosen)
+    sys.stderr.write(
+        f"{seen} flows, {raised} alerts; at this threshold {_rate(detector, chosen.max_fpr):g} "
+        "false alarms are expected in 1,000 benign flows\n"
+    )
+    return 0
+
+
+def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
+    """Detect and write; gives back how many flows were seen and how many alerts raised."""
+    flows = detector.read(chosen.source)
+    threshold = detector.threshold(chosen.max_fpr)
+    seen = raised = 0
+    with _target(chosen.out) as out:
+        for rows in detect(detector, flows, max_fpr=chosen.max_fpr):
+            alerts = rows.filter("alert")
+            reasons = explain(detector, alerts)
+            write_alerts(out, chosen.format, alerts, reasons, threshold=threshold, head=seen == 0)
+            seen += rows.height
+            raised += alerts.height
+    return seen, raised
+
+
+def _rate(detector: Detector, max_fpr: float | None) -> float:
+    return 1000 * (max_fpr or detector.config.max_fpr)
+
+
+@contextmanager
+def _target(path: Path | None) -> Iterator[IO[str]]:
+    """Stdout, or a file that appears under its name once it is whole."""
+    if path is None:
+        yield sys.stdout
+        return
+    beside = path.with_name(f"{path.name}.partial")
+    try:
+        with beside.open("w") as file:
+            yield file
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,98 @@
+"""`contraview evaluate`: figures of a fitted system on labelled rows it was not fitted on."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+import contraview
+from contraview.apps.cli import splits
+from contraview.apps.cli.arguments import Positional, parse
+from contraview.core.errors import InputError
+from contraview.core.model_folder import write_json
+from contraview.evaluation import anomaly, few_label
+from contraview.evaluation.splits import random_split
+from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr
+
+
+def run(_verb: str, arguments: list[str]) -> int:
+    """Print one figure a line, or write them as one flat JSON object."""
+    chosen = parse(
+        "contraview evaluate",
+        "Figures on labelled rows; where the model was fitted with --split, on the other half.",
+        arguments,
+        model=(Positional[Path], ...),
+        data=(Positional[tuple[str, ...]], ()),
+        labels=(str, ...),
+        benign=(str | None, None),
+        max_fpr=(float, 0.01),
+        figures=(Annotated[Path | None, tyro.conf.arg(name="json")], None),
+    )
+    if not chosen.data:
+        raise InputError("contraview evaluate: no data; expected files after the model")
+    system = contraview.load(chosen.model)
+    system.source = system.source.model_copy(
+        update={"labels": chosen.labels} | ({"benign": chosen.benign} if chosen.benign else {})
+    )
+    data = splits.held_out(system.read(chosen.data), chosen.model)
+    figures = of(system, data, chosen.max_fpr)
+    if chosen.figures:
+        write_json(chosen.figures, figures)
+    for name, value in figures.items():
+        sys.stdout.write(f"{name:<40} {value:.4f}\n" if isinstance(value, float) else "")
+    return 0
+
+
+def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
+    """All figures that the system's verbs and the data's labels allow."""
+    labels = data.labels()
+    figures: dict[str, Any] = {"rows": len(labels)}
+    if getattr(system, "naming", None) is not None:
+        predicted = np.asarray(system.classes)[system.classify(data).argmax(axis=1)]
+        figures["macro F1"] = few_label.macro_f1(labels, predicted)
+        figures["accuracy"] = few_label.accuracy(labels, predicted)
+    if hasattr(system, "score"):
+        figures |= detection(system.score(data), labels, _is_benign(data), max_fpr)
+    return figures
+
+
+def detection(
+    scores: np.ndarray, labels: np.ndarray, benign: np.ndarray, max_fpr: float
+) -> dict[str, float]:
+    """Signed AUROC and detection rates by class.
+
+    The threshold comes from one random half of the benign rows (seed 0); the realised false-alarm
+    rate is that of the other half.
+    """
+    if benign.all() or not benign.any():
+        raise InputError(
+            f"{int(benign.sum())} of {len(benign)} rows are benign; expected benign rows and "
+            "attacks: say which are benign, as in --benign 'label == BENIGN'"
+        )
+    quiet = scores[benign]
+    classes = {str(name): scores[~benign & (labels == name)] for name in np.unique(labels[~benign])}
+    by_class = {name: anomaly.auroc(quiet, values) for name, values in classes.items()}
+    unsigned = [anomaly.unsigned_auroc(quiet, values) for values in classes.values()]
+    first, second = random_split(len(quiet), (0.5, 0.5), seed=0)
+    threshold = threshold_at_fpr(quiet[first], max_fpr)
+    found = {name: alarm_rate(values, threshold) for name, values in classes.items()}
+    rate = f"{max_fpr:g}"
+    return {
+        "AUROC, class mean": anomaly.class_mean(by_class),
+        "unsigned AUROC, class mean": float(np.mean(unsigned)),
+        "average precision": anomaly.average_precision(quiet, scores[~benign]),
+        f"TPR at FPR {rate}, class mean": anomaly.class_mean(found),
+        f"TPR at FPR {rate}, all attacks": alarm_rate(scores[~benign], threshold),
+        f"realised FPR at {rate}": alarm_rate(quiet[second], threshold),
+        **{f"AUROC, {name}": value for name, value in by_class.items()},
+        **{f"TPR at FPR {rate}, {name}": value for name, value in found.items()},
+    }
+
+
+def _is_benign(data: Any) -> np.ndarray:
+    if data.condition is None:
+        raise InputError("which rows are benign is not known: say it, as in --benign 'label == 0'")
+    kept = data.condition.expression(data.frame.collect_schema())
+    return data.frame.select(kept=kept).collect()["kept"].to_numpy()
