@@ -1,0 +1,1 @@
+"""The one training loop: steps, schedule, checkpoints, exact resume, progress, collapse watch."""
