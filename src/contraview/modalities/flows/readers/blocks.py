@@ -1,0 +1,107 @@
+"""Text files as blocks of whole lines, inflated on the way where they are gzip."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from contraview.core.errors import InputError
+
+BLOCK: Final = 8 << 20
+"""Bytes of text handled at a time; memory does not grow beyond a few of them."""
+
+_GZIP: Final = b"\x1f\x8b"
+_BOM: Final = b"\xef\xbb\xbf"
+_PACKED_STEP: Final = 1 << 16
+
+
+class TextFile:
+    """A plain or gzip text file, read in blocks that end with a line.
+
+    Attributes:
+        cut_short: the gzip data ended early or is damaged; known once all blocks were read. The
+            unfinished line at the cut is left out then: its last field cannot be trusted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.cut_short = False
+
+    def head(self, size: int = 1 << 16) -> bytes:
+        """The first bytes, inflated, without a byte order mark."""
+        found = b""
+        with self.path.open("rb") as file:
+            for piece in self._pieces(file):
+                found += piece
+                if len(found) >= size:
+                    break
+        return found[:size]
+
+    def blocks(self) -> Iterator[bytes]:
+        """The whole text; every block but the last ends with a newline.
+
+        Raises:
+            InputError: a line is longer than a block, or bytes are no UTF-8 text but UTF-16.
+        """
+        self.cut_short = False
+        held: list[bytes] = []
+        size = 0
+        with self.path.open("rb") as file:
+            for piece in self._pieces(file):
+                held.append(piece)
+                size += len(piece)
+                if size < BLOCK:
+                    continue
+                whole = b"".join(held)
+                end = whole.rfind(b"\n") + 1
+                if not end:
+                    raise InputError(
+                        f"{self.path}: a line of more than {BLOCK >> 20} MB; expected a text table"
+                    )
+                yield _utf8(whole[:end])
+                held, size = [whole[end:]], len(whole) - end
+        rest = b"".join(held)
+        if self.cut_short:
+            rest = rest[: rest.rfind(b"\n") + 1]
+        if rest:
+            yield _utf8(rest)
+
+    def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
+        start = file.read(2)
+        file.seek(0)
+        pieces = self._inflated(file) if start == _GZIP else iter(lambda: file.read(1 << 20), b"")
+        first = next(pieces, b"")
+        if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise InputError(f"{self.path}: is UTF-16 text; expected UTF-8")
+        yield first.removeprefix(_BOM)
+        yield from pieces
+
+    def _inflated(self, file: BinaryIO) -> Iterator[bytes]:
+        # zlib itself, not the gzip module: of a file cut short it gives all that is there.
+        member = zlib.decompressobj(wbits=31)
+        while packed := file.read(_PACKED_STEP):
+            while packed:
+                try:
+                    text = member.decompress(packed)
+                except zlib.error:
+                    self.cut_short = True
+                    return
+                if text:
+                    yield text
+                packed = member.unused_data
+                if member.eof:
+                    member = zlib.decompressobj(wbits=31)
+                    if not packed.startswith(_GZIP):
+                        packed = b""  # padding after the last member
+                        if not file.peek(1):  # type: ignore[attr-defined]
+                            return
+        self.cut_short = not member.eof
+
+
+def _utf8(block: bytes) -> bytes:
+    """The block, with what is no UTF-8 replaced; old exports hold single bytes of cp1252."""
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return block.decode(errors="replace").encode()
+    return block

@@ -1,0 +1,117 @@
+"""Logs with one JSON object a line: Zeek's conn.log, Suricata's eve.json, any flat records."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from contraview.core.errors import InputError
+from contraview.modalities.flows.kinds.kind import Kind
+from contraview.modalities.flows.kinds.known import recognise
+from contraview.modalities.flows.readers.blocks import TextFile
+from contraview.modalities.flows.readers.raw import LINE, Malformed, Raw
+from contraview.modalities.flows.readers.spool import spool
+
+
+def read_json_lines(file: TextFile) -> Raw:
+    """A log of JSON objects, one a line; a key that a line lacks is empty there."""
+    members = _members(file)
+    kind = recognise(members)
+    keys = list(dict.fromkeys((*members, *kind.columns)))
+    malformed, others = Malformed(), Malformed()
+    cells = spool(_tables(file, _schema(keys, members, kind), kind, malformed, others))
+    if cells is None:
+        raise InputError(
+            f"{malformed.first or file.path}: expected flow records, one object a line"
+        )
+    raw = Raw(str(file.path), cells, malformed)
+    if others.count:
+        raw.notes.append(f"{file.path}: {others.count:,} records are no flows; left out")
+    if file.cut_short:
+        raw.notes.append(f"{file.path}: the compressed data ends early; read up to there")
+    return raw
+
+
+def _members(file: TextFile) -> dict[str, bool]:
+    """The keys of the first lines; those inside an object as ``object.key``, marked True."""
+    found: dict[str, bool] = {}
+    for line in file.head().decode(errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            for key, value in record.items():
+                if isinstance(value, dict):
+                    found |= {f"{key}.{inner}": True for inner in value}
+                else:
+                    found[key] = False
+    if not found:
+        raise InputError(
+            f"{file.path}: line 1 is no JSON object; expected a log with one object a line"
+        )
+    return found
+
+
+def _schema(keys: list[str], members: dict[str, bool], kind: Kind) -> dict[str, Any]:
+    """All values as text, so that a wrong one is found where its column is understood."""
+    schema: dict[str, Any] = {}
+    for key in keys:
+        outer, _, inner = key.partition(".")
+        if inner and members.get(key, outer in kind.nested):
+            schema.setdefault(outer, {})[inner] = pl.String
+        else:
+            schema[key] = pl.String
+    return {
+        key: pl.Struct(inner) if isinstance(inner, dict) else inner for key, inner in schema.items()
+    }
+
+
+def _tables(
+    file: TextFile, schema: dict[str, Any], kind: Kind, malformed: Malformed, others: Malformed
+) -> Iterator[pa.Table]:
+    line = 1
+    for block in file.blocks():
+        rows = _parse(file, block, schema, line, malformed)
+        line += block.count(b"\n")
+        for outer, inner in schema.items():
+            if isinstance(inner, pl.Struct):
+                members = pl.col(outer).struct
+                rows = rows.with_columns(
+                    members.field(name.name).alias(f"{outer}.{name.name}") for name in inner.fields
+                ).drop(outer)
+        if kind.records:
+            column, wanted = kind.records
+            flows = rows.filter(pl.col(column) == wanted)
+            others.count += rows.height - flows.height
+            rows = flows
+        if rows.height:
+            yield rows.to_arrow()
+
+
+def _parse(
+    file: TextFile, block: bytes, schema: dict[str, Any], first_line: int, malformed: Malformed
+) -> pl.DataFrame:
+    """The objects of a block; a line that is none is malformed."""
+    try:
+        rows = pl.read_ndjson(io.BytesIO(block), schema=schema)
+    except pl.exceptions.ComputeError:
+        rows = None
+    numbers = np.arange(first_line, first_line + block.count(b"\n") + (block[-1:] != b"\n"))
+    if rows is None or rows.height != len(numbers):
+        lines = pl.Series(block.decode().split("\n"))[: len(numbers)].str.strip_chars()
+        whole = lines.str.starts_with("{") & lines.str.json_path_match("$").is_not_null()
+        broken = ~whole & (lines != "")
+        if broken.any():
+            where = f"{file.path}: line {numbers[broken.arg_max() or 0]}"
+            malformed.add(where, "no JSON object", int(broken.sum()))
+        numbers = numbers[whole.to_numpy()]
+        text = "\n".join(lines.filter(whole)).encode()
+        rows = (
+            pl.read_ndjson(io.BytesIO(text), schema=schema) if text else pl.DataFrame(schema=schema)
+        )
+    return rows.with_columns(pl.Series(LINE, numbers))

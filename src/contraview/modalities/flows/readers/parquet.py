@@ -1,0 +1,39 @@
+"""Parquet, scanned lazily."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from contraview.core.errors import InputError
+from contraview.modalities.flows.readers.raw import Raw
+
+MAGIC: Final = b"PAR1"
+KIND_KEY: Final = "contraview.kind"
+"""The key of the file's own metadata under which it may name its kind of flow record."""
+
+
+def read_parquet(path: Path) -> Raw:
+    """A Parquet file; its metadata may say which kind of flow records it holds."""
+    with path.open("rb") as file:
+        file.seek(-len(MAGIC), 2)
+        ends_well = file.read() == MAGIC
+    if not ends_well:
+        raise InputError(f"{path}: is cut short: a Parquet file ends with PAR1; copy it again")
+    with reading(str(path)):
+        kind = pl.read_parquet_metadata(path).get(KIND_KEY)
+        cells = pl.scan_parquet(path, glob=False)
+        cells.collect_schema()
+    return Raw(str(path), cells, kind=kind)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Within it, data that cannot be decoded (a damaged page, say) is the user's wrong input."""
+    try:
+        yield
+    except (pl.exceptions.ComputeError, OSError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{name}: cannot be read: {said}") from None
