@@ -5,10 +5,8 @@ from contraview.core.errors import InputError
 from contraview.frameworks.one_class.neighbours import Neighbours
 
 
-def test_distance_to_the_floor_sqrt_n_th_row():
-    bank = np.array([[0.0], [1.0], [3.0], [10.0], [20.0]])  # k = 2
-    model = Neighbours.fit(bank)
-    assert model.k == 2
+def test_distance_to_the_k_th_row():
+    model = Neighbours.fit(np.array([[0.0], [1.0], [3.0], [10.0], [20.0]]), k=2)
     assert model.score(np.array([[0.0], [9.0], [100.0]])).tolist() == [1.0, 6.0, 90.0]
 
 
@@ -16,12 +14,18 @@ def test_a_cap_draws_by_the_seed():
     rows = np.arange(100.0)[:, None]
     capped = Neighbours.fit(rows, cap=30, seed=5)
     assert capped.bank.shape == (30, 1)
-    assert capped.k == 5
     assert len(np.unique(capped.bank)) == 30
     assert np.isin(capped.bank, rows).all()
     assert np.array_equal(capped.bank, Neighbours.fit(rows, cap=30, seed=5).bank)
     assert not np.array_equal(capped.bank, Neighbours.fit(rows, cap=30, seed=6).bank)
     assert len(Neighbours.fit(rows, cap=300).bank) == 100
+    assert Neighbours.fit(rows[:3], k=5).k == 3
+
+
+def test_a_cap_keeps_the_scale_of_the_scores():
+    rows = np.random.default_rng(0).normal(size=(2000, 3))
+    whole, capped = (Neighbours.fit(rows, cap=cap).score(rows[:200]) for cap in (None, 500))
+    assert np.median(capped / whole) == pytest.approx(1, abs=0.05)
 
 
 def test_a_score_does_not_depend_on_its_batch():

@@ -1,7 +1,6 @@
 """Distance to the k-th nearest benign row: far from everything that was seen."""
 
 from dataclasses import dataclass
-from math import isqrt
 
 import numpy as np
 import torch
@@ -15,36 +14,40 @@ from contraview.index.exact import nearest
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The benign rows, and k = floor(sqrt(number of rows)).
+    """The benign rows, and which neighbour counts.
 
     Attributes:
         bank: the rows that distances are taken to.
+        k: the distance is that to the k-th nearest of them.
     """
 
     bank: Float[np.ndarray, "n d"]
+    k: int
 
     @classmethod
     def fit(
-        cls, rows: Float[np.ndarray, "n d"], *, cap: int | None = None, seed: int = 0
+        cls,
+        rows: Float[np.ndarray, "n d"],
+        *,
+        k: int = 5,
+        cap: int | None = None,
+        seed: int = 0,
     ) -> "Neighbours":
         """Keep benign rows.
 
         Args:
             rows: benign rows, in a space where Euclidean distance means something.
+            k: which neighbour counts; lowered to the number of rows where there are fewer.
             cap: keep at most this many, drawn at random by ``seed``: the time to score a row and
                 the size on disk grow with the bank. None keeps all.
             seed: where the draw comes from.
         """
         need_fit_rows(rows, fewest=1)
-        if cap is not None and cap < len(rows):
-            drawn = numpy_generator(seed, "neighbours").choice(len(rows), cap, replace=False)
+        n = len(rows)
+        if cap is not None and cap < n:
+            drawn = numpy_generator(seed, "neighbours").choice(n, cap, replace=False)
             rows = rows[np.sort(drawn)]
-        return cls(rows.astype(np.float32))
-
-    @property
-    def k(self) -> int:
-        """Which neighbour the distance is taken to."""
-        return isqrt(len(self.bank))
+        return cls(rows.astype(np.float32), min(k, len(rows)))
 
     def score(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """The Euclidean distance to the k-th nearest row of the bank."""
@@ -55,9 +58,9 @@ class Neighbours:
 
     def learnt(self) -> Learnt:
         """What `restore` needs."""
-        return Learnt(arrays={"bank": self.bank})
+        return Learnt(arrays={"bank": self.bank}, facts={"k": self.k})
 
     @classmethod
     def restore(cls, learnt: Learnt) -> "Neighbours":
         """The bank that `learnt` described."""
-        return cls(learnt.arrays["bank"])
+        return cls(learnt.arrays["bank"], learnt.facts["k"])
