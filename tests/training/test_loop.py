@@ -3,6 +3,7 @@
 import logging
 import math
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,17 @@ def test_same_seed_same_weights_other_seed_others():
     assert not torch.equal(first, fitted(Run(seed=1), name="second"))
 
 
+def test_every_step_has_its_own_stream():
+    drawn: list[Tensor] = []
+
+    def loss(model: nn.Module, rows: Tensor, generator: torch.Generator) -> Step:
+        drawn.append(torch.stack([torch.rand(1, generator=generator), torch.rand(1)]))
+        return Step(model(ROWS[rows]).square().mean())
+
+    fitted(Run(), loss)
+    assert len(torch.cat(drawn).unique()) == 2 * len(drawn) == 60
+
+
 def test_torchs_own_generator_is_left_as_it_was():
     torch.manual_seed(11)
     expected = torch.rand(4)
@@ -174,36 +186,37 @@ def test_the_bar_shows_loss_and_waiting(capsys):
     assert "data" in shown
 
 
-@pytest.mark.parametrize("stop_at", [1, 9, 17, 30])
-def test_ctrl_c_finishes_the_step_and_resume_is_exact(tmp_path, monkeypatch, stop_at):
-    monkeypatch.setattr(signal, "getsignal", lambda _: signal.default_int_handler)
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a terminal, also where the tests run in the background and ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("stop_at", [1, 9, 17, 30])
+def test_ctrl_c_finishes_the_step_and_resume_is_exact(tmp_path, stop_at):
     whole = fitted(Run(seed=1))
     run = Run(tmp_path, seed=1)
     stop = stopping_at(stop_at, lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         fitted(run, stop)
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
     assert run.events()[-1]["kind"] == "interrupted"
     assert torch.equal(fitted(run, checkpoint_every=7), whole)
     resumed = [event for event in run.events() if event["kind"] == "resume"]
     assert [event["step"] for event in resumed] == [stop_at]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-
     def twice() -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
     run = Run(tmp_path)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            fitted(run, stopping_at(9, twice), checkpoint_every=5)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(run, stopping_at(9, twice), checkpoint_every=5)
     fitted(run)
     assert [event["step"] for event in run.events() if event["kind"] == "resume"] == [5]
 
