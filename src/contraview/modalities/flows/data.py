@@ -13,6 +13,7 @@ from pydantic import Field
 from contraview.core.config import Config
 from contraview.core.errors import InputError
 from contraview.modalities.flows.benign import Condition
+from contraview.modalities.flows.cells import text
 from contraview.modalities.flows.intake import Intake, take_in
 from contraview.modalities.flows.kinds.known import kind_named, recognise
 from contraview.modalities.flows.kinds.metered import INTERCHANGEABLE
@@ -136,11 +137,17 @@ class Flows:
         return (*self.numeric, *self.categorical)
 
     def __len__(self) -> int:
-        return self._collect(self.frame.select(pl.len())).item()
+        return self.query(pl.len()).item()
 
     def collect(self) -> pl.DataFrame:
         """All rows in memory."""
-        return self._collect(self.frame)
+        with reading(self.intake.sources[0]):
+            return self.frame.collect()
+
+    def query(self, *expressions: pl.Expr) -> pl.DataFrame:
+        """Expressions over all rows, worked out batch by batch where they allow it."""
+        with reading(self.intake.sources[0]):
+            return self.frame.select(expressions).collect(engine="streaming")
 
     def batches(self, rows: int = BATCH) -> Iterator[pl.DataFrame]:
         """The rows in order, at most ``rows`` at a time, in constant memory."""
@@ -159,10 +166,11 @@ class Flows:
             return self
         kept = self.filter(self.condition.expression(self.frame.collect_schema()))
         if not len(kept):
-            there = sorted(set(self._distinct(self.condition.columns[0])))[:10]
+            column = self.condition.columns[0]
+            there = self.query(text(column).unique().drop_nulls().sort().head(10))[column]
             raise InputError(
                 f"{self.intake.sources[0]}: {self.condition.text!r} keeps no row; "
-                f"{self.condition.columns[0]!r} holds {', '.join(there)}"
+                f"{column!r} holds {', '.join(there)}"
             )
         return kept
 
@@ -180,8 +188,8 @@ class Flows:
             raise InputError(
                 f"{self.intake.sources[0]}: has no labels; name their column with labels"
             )
-        cells = self._collect(self.frame.select(pl.col(self.label).cast(pl.String)))
-        return cells[self.label].str.strip_chars().fill_null("").to_numpy().astype(np.str_)
+        cells = self.query(text(self.label).fill_null(""))
+        return cells[self.label].to_numpy().astype(np.str_)
 
     def require(self, kind: str, numeric: Sequence[str], categorical: Sequence[str]) -> None:
         """Check that a model fitted on ``kind`` with these inputs can be given these flows.
@@ -222,14 +230,6 @@ class Flows:
                 texts.update("".join(f"{line}\n" for line in lines).encode())
         digest.update(texts.digest())
         return digest.hexdigest()
-
-    def _distinct(self, column: str) -> list[str]:
-        values = self.frame.select(pl.col(column).cast(pl.String).drop_nulls().unique().head(100))
-        return self._collect(values)[column].to_list()
-
-    def _collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
-        with reading(self.intake.sources[0]):
-            return frame.collect()
 
 
 def _some(columns: Sequence[str]) -> str:

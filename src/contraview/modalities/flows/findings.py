@@ -1,0 +1,222 @@
+"""What a fit should say about its data before anybody trusts the result."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from contraview.modalities.flows.data import BATCH, Flows
+
+RARE: Final = 10
+"""A category with fewer rows than this is rare: little can be learnt about it."""
+ALIKE: Final = 0.9999
+"""Columns whose correlation, over the first rows, is at least this say the same."""
+_NAMED: Final = 8
+_NEVER_NEGATIVE: Final = re.compile(
+    r"byte|pkt|packet|dur|len|count|rate|iat|size|segment|/s$|_per_s$", re.IGNORECASE
+)
+_MAY_BE_NEGATIVE: Final = re.compile(r"win", re.IGNORECASE)
+"""Window sizes are -1 where there was no TCP packet to read them from."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found in the inputs; every mapping goes from a column to a number of rows.
+
+    Attributes:
+        rows: rows looked at.
+        corrupt: rows of the source that were kept out when it was read.
+        first_corrupt: where and what the first of these is.
+        notes: what the reader had to say of the files.
+        missing: empty cells.
+        nan: cells that are not a number.
+        infinite: infinite cells.
+        negative: negative cells in lengths, counts, times and rates.
+        constant: columns with one value, and that value; no model learns from them.
+        duplicates: the share of rows whose inputs repeat an earlier row's.
+        alike: pairs of columns that say the same.
+        identity: columns left out because they tell who talked to whom.
+        left_out: other columns left out, and why.
+        categories: the rows of each value of each categorical column, most frequent first.
+    """
+
+    rows: int
+    corrupt: int
+    first_corrupt: str
+    notes: tuple[str, ...]
+    missing: Mapping[str, int]
+    nan: Mapping[str, int]
+    infinite: Mapping[str, int]
+    negative: Mapping[str, int]
+    constant: Mapping[str, float | str]
+    duplicates: float
+    alike: tuple[tuple[str, str], ...]
+    identity: tuple[str, ...]
+    left_out: Mapping[str, str]
+    categories: Mapping[str, Mapping[str, int]]
+
+    @property
+    def rare(self) -> dict[str, tuple[str, ...]]:
+        """The values with fewer than `RARE` rows, for each categorical column that has some."""
+        found = {
+            column: tuple(value for value, rows in values.items() if rows < RARE)
+            for column, values in self.categories.items()
+        }
+        return {column: values for column, values in found.items() if values}
+
+    def to_json(self) -> dict[str, Any]:
+        """The findings as JSON values, without the text of corrupt cells and files' names."""
+        return {
+            "rows": self.rows,
+            "corrupt": self.corrupt,
+            "missing": dict(self.missing),
+            "nan": dict(self.nan),
+            "infinite": dict(self.infinite),
+            "negative": dict(self.negative),
+            "constant": dict(self.constant),
+            "duplicates": self.duplicates,
+            "alike": [list(pair) for pair in self.alike],
+            "identity": list(self.identity),
+            "left_out": dict(self.left_out),
+            "categories": {column: dict(values) for column, values in self.categories.items()},
+        }
+
+    def table(self) -> pl.DataFrame:
+        """One row a finding: what, column, rows."""
+        counts = {
+            "missing": self.missing,
+            "nan": self.nan,
+            "infinite": self.infinite,
+            "negative": self.negative,
+        }
+        found = [(kind, c, n) for kind, columns in counts.items() for c, n in columns.items()]
+        found += [("constant", column, self.rows) for column in self.constant]
+        return pl.DataFrame(
+            found,
+            schema={"finding": pl.String, "column": pl.String, "rows": pl.Int64},
+            orient="row",
+        )
+
+    def lines(self) -> list[str]:
+        """The findings as sentences, the worst first."""
+        said = []
+        if self.corrupt:
+            said.append(f"{self.corrupt:,} corrupt rows kept out; the first: {self.first_corrupt}")
+        said += self.notes
+        for what, columns in (
+            ("infinite values", self.infinite),
+            ("values that are not a number", self.nan),
+            ("negative values where none can be", self.negative),
+            ("empty cells", self.missing),
+        ):
+            if columns:
+                said.append(f"{what}: {_several(f'{c} {n:,}' for c, n in columns.items())}")
+        if self.constant:
+            said.append(
+                f"constant columns: {_several(f'{c} = {v}' for c, v in self.constant.items())}"
+            )
+        if self.duplicates >= 0.01:
+            said.append(f"{self.duplicates:.0%} of {self.rows:,} rows repeat an earlier one")
+        if self.alike:
+            said.append(
+                f"columns that say the same: {_several(f'{a} = {b}' for a, b in self.alike)}"
+            )
+        for column, values in self.rare.items():
+            said.append(
+                f"{column}: {len(values)} of {len(self.categories[column])} values are rare"
+            )
+        if self.identity:
+            said.append(f"left out, as they tell who talked to whom: {_several(self.identity)}")
+        others = {c: why for c, why in self.left_out.items() if c not in self.identity}
+        if others:
+            said.append(f"left out: {_several(f'{c} ({why})' for c, why in others.items())}")
+        return said
+
+
+def inspect(flows: Flows) -> Findings:
+    """Look through the inputs of ``flows``, in constant memory but for one number a row."""
+    found = flows.query(*_counts(flows)).row(0, named=True)
+    rows = found["rows"]
+
+    def counted(what: str, columns: Sequence[str]) -> dict[str, int]:
+        return {c: found[f"{what} {c}"] for c in columns if found[f"{what} {c}"]}
+
+    missing, nan = counted("missing", flows.columns), counted("nan", flows.numeric)
+    categories = {column: _values(flows, column) for column in flows.categorical}
+    constant: dict[str, float | str] = {
+        column: found[f"low {column}"]
+        for column in flows.numeric
+        if column not in missing
+        and column not in nan
+        and found[f"low {column}"] == found[f"high {column}"]
+    }
+    constant |= {
+        column: next(iter(values))
+        for column, values in categories.items()
+        if len(values) == 1 and column not in missing
+    }
+    return Findings(
+        rows=rows,
+        corrupt=flows.intake.corrupt,
+        first_corrupt=flows.intake.first,
+        notes=flows.intake.notes,
+        missing=missing,
+        nan=nan,
+        infinite=counted("infinite", flows.numeric),
+        negative=counted("negative", [c for c in flows.numeric if _never_negative(c)]),
+        constant=constant,
+        duplicates=1 - found["distinct"] / rows if rows else 0.0,
+        alike=_alike(flows, [column for column in flows.numeric if column not in constant]),
+        identity=flows.identity,
+        left_out=flows.left_out,
+        categories=categories,
+    )
+
+
+def _never_negative(column: str) -> bool:
+    return bool(_NEVER_NEGATIVE.search(column)) and not _MAY_BE_NEGATIVE.search(column)
+
+
+def _counts(flows: Flows) -> Iterator[pl.Expr]:
+    yield pl.len().alias("rows")
+    yield pl.struct(flows.columns).hash().n_unique().alias("distinct")
+    for column in flows.columns:
+        yield pl.col(column).null_count().alias(f"missing {column}")
+    for column in flows.numeric:
+        value = pl.col(column).cast(pl.Float64)
+        yield value.is_nan().sum().alias(f"nan {column}")
+        yield value.is_infinite().sum().alias(f"infinite {column}")
+        yield (value < 0).sum().alias(f"negative {column}")
+        yield value.min().alias(f"low {column}")
+        yield value.max().alias(f"high {column}")
+
+
+def _values(flows: Flows, column: str) -> dict[str, int]:
+    """The rows of each value, most frequent first, then by name."""
+    counts = flows.query(pl.col(column).drop_nulls().value_counts().struct.unnest())
+    counts = counts.sort("count", column, descending=[True, False])
+    return dict(counts.iter_rows())
+
+
+def _alike(flows: Flows, columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Each column with the first earlier one it goes with, over the first rows."""
+    rows = flows.frame.select(pl.col(columns).cast(pl.Float64)).head(BATCH)
+    values = rows.collect().to_numpy()
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.isfinite(values)
+        center = np.where(finite, values, 0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
+        centered = np.where(finite, values - center, 0)
+        length = np.sqrt((centered**2).sum(axis=0))
+        unit = centered / np.where(length > 0, length, 1)
+        together = np.triu(np.abs(unit.T @ unit) >= ALIKE, k=1)
+    firsts = {int(b): int(np.argmax(together[:, b])) for b in np.flatnonzero(together.any(axis=0))}
+    return tuple((columns[a], columns[b]) for b, a in firsts.items())
+
+
+def _several(texts: Iterable[str]) -> str:
+    texts = list(texts)
+    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    return ", ".join(texts[:_NAMED]) + more
