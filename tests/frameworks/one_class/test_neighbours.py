@@ -22,12 +22,6 @@ def test_a_cap_draws_by_the_seed():
     assert Neighbours.fit(rows[:3], k=5).k == 3
 
 
-def test_a_cap_keeps_the_scale_of_the_scores():
-    rows = np.random.default_rng(0).normal(size=(2000, 3))
-    whole, capped = (Neighbours.fit(rows, cap=cap).score(rows[:200]) for cap in (None, 500))
-    assert np.median(capped / whole) == pytest.approx(1, abs=0.05)
-
-
 def test_a_score_does_not_depend_on_its_batch():
     generator = np.random.default_rng(0)
     model = Neighbours.fit(generator.normal(size=(400, 13)))

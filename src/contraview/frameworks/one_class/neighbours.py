@@ -43,9 +43,8 @@ class Neighbours:
             seed: where the draw comes from.
         """
         need_fit_rows(rows, fewest=1)
-        n = len(rows)
-        if cap is not None and cap < n:
-            drawn = numpy_generator(seed, "neighbours").choice(n, cap, replace=False)
+        if cap is not None and cap < len(rows):
+            drawn = numpy_generator(seed, "neighbours").choice(len(rows), cap, replace=False)
             rows = rows[np.sort(drawn)]
         return cls(rows.astype(np.float32), min(k, len(rows)))
 
