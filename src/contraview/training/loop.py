@@ -61,9 +61,11 @@ def train(
     (a teacher, a queue) has to be part of the model, as buffers or frozen parameters: that is what
     a checkpoint holds. A run with a folder continues from its checkpoint, and the weights are then
     bit for bit those of the uninterrupted training (same machine, torch build, threads and
-    processes; operations that torch documents as deterministic). The checkpoint stays after the
-    last step, so that nothing is trained twice if saving the model fails: call
-    `clear_checkpoints` once it is saved.
+    processes; operations that torch documents as deterministic; not fp16, whose loss scale starts
+    anew).
+
+    The checkpoint stays after the last step, so that nothing is trained twice if saving the model
+    fails: call `clear_checkpoints` once it is saved.
 
     Args:
         model: the network, on any device.
