@@ -33,7 +33,7 @@ def test_a_system_is_found_by_its_class_name():
 
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(InputError, match="did you mean 'clan'"):
-        find("clam")
+        find("clann")
 
 
 def test_what_is_not_built_says_so():

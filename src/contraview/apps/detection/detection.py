@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from contraview.apps.detection.detector import Detector
+from contraview.apps.detection.detector import Detector, combined
 from contraview.modalities.flows.data import Flows
 
 BATCH = 65_536
@@ -27,7 +27,7 @@ def detect(
     rules_alert = detector.rules.rate <= 0.1 * (max_fpr or detector.config.max_fpr)
     for rows in flows.batches(BATCH):
         views = detector.view_values(features.transform(rows))
-        score = views.mean(axis=1)
+        score = combined(views)
         rule = _broken(detector, rows)
         above = pl.Series("alert", score > threshold)
         yield rows.with_columns(

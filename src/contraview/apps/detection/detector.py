@@ -39,6 +39,7 @@ class DetectorConfig(config.Config):
     )
     max_fpr: float = Field(0.01, gt=0, lt=1, description="share of benign flows that may alert")
     trees: int = Field(200, ge=1, description="trees of the isolation forest")
+    neighbour: int = Field(5, ge=1, description="which neighbour the kNN view measures to")
     bank: int | None = Field(
         None, ge=1, description="most benign flows the kNN view keeps; unset keeps all"
     )
@@ -51,15 +52,21 @@ class DetectorConfig(config.Config):
     )
 
 
+def combined(views: Float[np.ndarray, "n v"]) -> Float[np.ndarray, " n"]:
+    """One score from the surprise of each view: their quadratic mean."""
+    return np.sqrt(np.square(views).mean(axis=1))
+
+
 class Detector(System):
     """Learns one site's benign traffic and scores how far a flow is from it, without attack labels.
 
     No single detector is good on every site: where attacks break the relations between columns a
     dependency detector is needed (CLAN, nearest neighbours), where they are rare but consistent a
     detector of margins (ECOD, isolation forest). Each view's raw score is turned into the
-    surprise it means on held-out benign flows, and a flow's score is the mean of the four: the
-    same unit on every site. The threshold for a false-alarm rate comes from the same held-out
-    flows; changing the rate needs no refit.
+    surprise it means on held-out benign flows, and a flow's score is the quadratic mean of the
+    four: the same unit on every site, and one view that is sure is not drowned by the others.
+    The threshold for a false-alarm rate comes from the same held-out flows; changing the rate
+    needs no refit.
     """
 
     slug = "detector"
@@ -72,7 +79,7 @@ class Detector(System):
     calibrations: dict[str, Calibration]
     rules: Rules
     usual: Usual
-    held_out: Float[np.ndarray, " m"]
+    held_views: Float[np.ndarray, "m v"]
 
     def fit(self, flows: Any, /, *, run: Run | None = None) -> "Detector":
         """Learn from the benign rows of ``flows``; a random third of them is kept to calibrate."""
@@ -94,7 +101,7 @@ class Detector(System):
             "ecod": lambda: Ecod.fit(matrix),
             "forest": lambda: IsolationForest.fit(matrix, trees=self.config.trees, seed=run.seed),
             "neighbours": lambda: Neighbours.fit(
-                self._metric(matrix), cap=self.config.bank, seed=run.seed
+                self._metric(matrix), k=self.config.neighbour, cap=self.config.bank, seed=run.seed
             ),
         }
         wanted = ("ecod",) if self.config.light else tuple(makers)
@@ -105,26 +112,29 @@ class Detector(System):
 
         raw = self._raw(self.clan.matrix(calibrate).numpy())
         self.calibrations = {name: Calibration.fit(scores) for name, scores in raw.items()}
-        self.held_out = self._combined(raw)
+        self.held_views = self._surprises(raw)
         self.rules = Rules.fit(self.clan.features, calibrate.collect())
         self.usual = Usual.fit(self.clan.features, learn.collect())
         return self
 
     def _clan(self) -> Clan:
-        share = {} if self.config.light else {"p_feature": 0.1}
         return Clan(
             width=128,
             depth=3,
             steps=self.config.steps,
             mass_negatives=self.config.mass_negatives,
             contamination=self.config.contamination,
-            **share,
         )
 
     @property
     def fitted(self) -> bool:
         """Whether `fit` or `restore` has run."""
-        return hasattr(self, "held_out")
+        return hasattr(self, "held_views")
+
+    @property
+    def held_out(self) -> Float[np.ndarray, " m"]:
+        """The scores of the benign flows that were kept to calibrate on."""
+        return combined(self.held_views)
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -132,16 +142,23 @@ class Detector(System):
         return ("clan", *self.models)
 
     def score(self, flows: Any, /) -> Float[np.ndarray, " n"]:
-        """The mean of the calibrated views, in nats of surprise; higher is more anomalous."""
-        return self.score_views(flows).mean(axis=1)
+        """The quadratic mean of the views, in nats of surprise; higher is more anomalous."""
+        return combined(self.score_views(flows))
 
     def score_views(self, flows: Any, /) -> Float[np.ndarray, "n v"]:
         """Each view's surprise for each flow, in the order of `views`."""
+        self.need_fit()
         return self.view_values(self.clan.matrix(flows).numpy())
+
+    def score_rows(self, matrix: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """`score`, for rows that CLAN's feature map has standardised already."""
+        return combined(self.view_values(matrix))
 
     def view_values(self, matrix: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n v"]:
         """`score_views`, for rows that CLAN's feature map has standardised already."""
-        raw = self._raw(matrix)
+        return self._surprises(self._raw(matrix))
+
+    def _surprises(self, raw: Mapping[str, Float[np.ndarray, " n"]]) -> Float[np.ndarray, "n v"]:
         return np.stack([self.calibrations[name].surprise(raw[name]) for name in raw], axis=1)
 
     def _raw(self, matrix: Float[np.ndarray, "n d"]) -> dict[str, Float[np.ndarray, " n"]]:
@@ -149,9 +166,6 @@ class Detector(System):
         for name, model in self.models.items():
             raw[name] = model.score(self._metric(matrix) if name == "neighbours" else matrix)
         return raw
-
-    def _combined(self, raw: Mapping[str, Float[np.ndarray, " n"]]) -> Float[np.ndarray, " n"]:
-        return np.mean([self.calibrations[name].surprise(raw[name]) for name in raw], axis=0)
 
     def _metric(self, matrix: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The space of the kNN view: numbers clipped at 8 sd, categories as weighted 0 and 1."""
@@ -169,6 +183,7 @@ class Detector(System):
             InputError: where the held-out benign flows cannot support the rate: a rate of one in
                 a thousand needs a thousand of them.
         """
+        self.need_fit()
         return threshold_at_fpr(self.held_out, max_fpr or self.config.max_fpr)
 
     def learnt(self) -> Learnt:
@@ -179,7 +194,7 @@ class Detector(System):
             **{f"calibration {name}": c.learnt() for name, c in self.calibrations.items()},
             "rules": self.rules.learnt(),
             "usual": self.usual.learnt(),
-            "held": Learnt(arrays={"scores": self.held_out}),
+            "held": Learnt(arrays={"views": self.held_views}),
         }
         return Learnt.joined(parts)
 
@@ -198,4 +213,4 @@ class Detector(System):
         }
         self.rules = Rules.restore(learnt.part("rules"))
         self.usual = Usual.restore(learnt.part("usual"))
-        self.held_out = learnt.part("held").arrays["scores"]
+        self.held_views = learnt.part("held").arrays["views"]

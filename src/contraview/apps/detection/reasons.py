@@ -111,7 +111,7 @@ def explain(detector: "Detector", rows: pl.DataFrame, *, top: int = 5) -> list[l
     features, usual = detector.clan.features, detector.usual
     sources, owner = features.sources, features.owner
     matrix = features.transform(rows)
-    score = detector.view_values(matrix).mean(axis=1)
+    score = detector.score_rows(matrix)
     calmed = np.stack([np.where(owner == s, usual.row, 0.0) for s in range(len(sources))])
     kept = np.stack([owner != s for s in range(len(sources))]).astype(matrix.dtype)
 
@@ -120,7 +120,7 @@ def explain(detector: "Detector", rows: pl.DataFrame, *, top: int = 5) -> list[l
     for start in range(0, len(matrix), at_once):
         part = matrix[start : start + at_once]
         swapped = (part[:, None, :] * kept + calmed).astype(np.float32)
-        again = detector.view_values(swapped.reshape(-1, matrix.shape[1])).mean(axis=1)
+        again = detector.score_rows(swapped.reshape(-1, matrix.shape[1]))
         effects.append(score[start : start + at_once, None] - again.reshape(len(part), -1))
     strongest = np.argsort(-np.concatenate(effects), axis=1, kind="stable")[:, :top]
     all_effects = np.concatenate(effects)

@@ -17,7 +17,7 @@ from contraview.core.weights import set_weights, weights_of
 from contraview.frameworks.one_class.centroid import Centroid
 from contraview.modalities.flows.data import FlowSource, read_flows
 from contraview.modalities.flows.features import FeatureMap
-#from contraview.modalities.flows.findings import inspect
+from contraview.modalities.flows.findings import inspect
 from contraview.modalities.flows.nets import ResidualMLP
 from contraview.objectives.clan import clan_loss
 from contraview.systems.clan.attack_naming import AttackNaming
@@ -83,7 +83,7 @@ class Clan(System):
         self._facts = {
             "benign rows": benign.height,
             "fingerprint": flows.fingerprint(),
-#            "findings": inspect(flows.benign()).to_json(),
+            "findings": inspect(flows.benign()).to_json(),
         }
         run.log("data", **self._facts)
         rows = torch.from_numpy(self.features.transform(benign))

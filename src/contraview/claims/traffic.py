@@ -1,0 +1,181 @@
+"""Traffic on which claims about detectors are measured: benign flows to learn from, rows to judge.
+
+Nothing of a test row is seen before it is judged; attack rows take part in fitting nowhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from contraview.claims.results import Data
+from contraview.core.seeds import numpy_generator
+from contraview.evaluation.splits import random_split
+from contraview.modalities.flows.data import Flows, read_flows
+from contraview.modalities.flows.datasets import dataset
+
+FEWEST = 20
+"""An attack class with fewer test rows than this is left out: its figure would be noise."""
+
+NSL_FAMILIES = {
+    "dos": "apache2 back land mailbomb neptune pod processtable smurf teardrop udpstorm worm",
+    "probe": "ipsweep mscan nmap portsweep saint satan",
+    "r2l": "ftp_write guess_passwd httptunnel imap multihop named phf sendmail snmpgetattack "
+    "snmpguess spy warezclient warezmaster xlock xsnoop",
+    "u2r": "buffer_overflow loadmodule perl ps rootkit sqlattack xterm",
+}
+"""The attack families of KDD Cup 1999's task description, with NSL-KDD's test-only attacks."""
+_FAMILY = {name: family for family, names in NSL_FAMILIES.items() for name in names.split()}
+
+
+def nsl_family(attack: str) -> str:
+    """The family of an NSL-KDD attack."""
+    return _FAMILY[attack]
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one seed of a claim is measured on.
+
+    Attributes:
+        benign: flows to fit on.
+        test: flows to judge.
+        labels: for each test flow its attack class; empty where benign.
+        labelled: flows that labels may be taken from, disjoint from ``test``.
+        named: for each labelled flow its class, ``benign`` included.
+    """
+
+    benign: Flows
+    test: Flows
+    labels: np.ndarray
+    labelled: Flows
+    named: np.ndarray
+
+
+def _data(name: str, *, real: bool = True) -> Data:
+    return Data(name=name, real=real, fingerprint=read_flows(dataset(name)).fingerprint())
+
+
+def _classes(flows: Flows, benign: str, family: Callable[[str], str]) -> np.ndarray:
+    return np.array(["" if each == benign else family(each) for each in flows.labels()])
+
+
+@dataclass(frozen=True)
+class PublicSet:
+    """A labelled set, split at random in half: benign rows of one half to fit, the other to test.
+
+    This is the protocol of CLAN's paper (stratified random split, attack rows removed from the
+    training half) with rows capped so that a claim runs on a laptop.
+
+    Attributes:
+        name: of the data set.
+        benign: the label of benign rows.
+        fit: most benign rows to fit on.
+        quiet: most benign rows to test on.
+        a_class: most rows of an attack class to test on.
+        family: the class that an attack's label stands for.
+    """
+
+    name: str
+    benign: str
+    fit: int = 8_000
+    quiet: int = 8_000
+    a_class: int = 3_000
+    family: Callable[[str], str] = str
+
+    def data(self) -> list[Data]:
+        """The set's name and fingerprint."""
+        return [_data(self.name)]
+
+    def __call__(self, seed: int) -> Traffic:
+        """The parts for one seed."""
+        flows = read_flows(dataset(self.name))
+        labels = _classes(flows, self.benign, self.family)
+        fit, test = random_split(labels, (0.5, 0.5), seed)
+        generator = numpy_generator(seed, "traffic")
+        rows = _test_rows(labels, test, self.quiet, self.a_class, generator)
+        tested = np.isin(labels[fit], np.unique(labels[rows]))
+        return Traffic(
+            benign=flows.take(_some(fit[labels[fit] == ""], self.fit, generator)),
+            test=flows.take(rows),
+            labels=labels[rows],
+            labelled=flows.take(fit[tested]),
+            named=np.where(labels[fit[tested]] == "", "benign", labels[fit[tested]]),
+        )
+
+
+@dataclass(frozen=True)
+class ShiftedSet:
+    """Benign rows of one set to fit, another set with other traffic to test."""
+
+    train: str
+    test: str
+    benign: str
+    family: Callable[[str], str] = str
+    a_class: int = 1_500
+
+    def data(self) -> list[Data]:
+        """Names and fingerprints of the two."""
+        return [_data(self.train), _data(self.test)]
+
+    def __call__(self, seed: int) -> Traffic:
+        """The parts for one seed, which draws the test rows of large classes."""
+        train, test = read_flows(dataset(self.train)), read_flows(dataset(self.test))
+        known = _classes(train, self.benign, self.family)
+        labels = _classes(test, self.benign, self.family)
+        every, generator = np.arange(len(labels)), numpy_generator(seed, "traffic")
+        rows = _test_rows(labels, every, len(labels), self.a_class, generator)
+        return Traffic(
+            benign=train.benign(),
+            test=test.take(rows),
+            labels=labels[rows],
+            labelled=train,
+            named=np.where(known == "", "benign", known),
+        )
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The lab's days: learn from day 1, take labels from day 2, judge on day 3."""
+
+    def data(self) -> list[Data]:
+        """The days' names and fingerprints."""
+        return [_data(f"lab_day{n}", real=False) for n in (1, 2, 3)]
+
+    def __call__(self, seed: int) -> Traffic:  # noqa: ARG002 the days are what they are
+        """The parts; the seed decides about the models alone."""
+        first, second, third = (read_flows(dataset(f"lab_day{n}")) for n in (1, 2, 3))
+        labels, named = _classes(third, "benign", str), second.labels()
+        every, generator = np.arange(len(labels)), numpy_generator(0, "traffic")
+        rows = _test_rows(labels, every, len(labels), len(labels), generator)
+        known = np.flatnonzero(np.isin(named, labels[rows]) | (named == "benign"))
+        return Traffic(
+            benign=first.benign(),
+            test=third.take(rows),
+            labels=labels[rows],
+            labelled=second.take(known),
+            named=named[known],
+        )
+
+
+def _test_rows(
+    labels: np.ndarray, rows: np.ndarray, quiet: int, a_class: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Of ``rows`` all classes with enough of them, benign and attack classes capped, ascending."""
+    kept = []
+    for name in np.unique(labels[rows]):
+        of_class = rows[labels[rows] == name]
+        if len(of_class) >= FEWEST:
+            kept.append(_some(of_class, a_class if name else quiet, generator))
+    return np.sort(np.concatenate(kept))
+
+
+def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
+    if len(rows) <= most:
+        return rows
+    return np.sort(generator.choice(rows, most, replace=False))
+
+
+unsw_nb15 = PublicSet("unsw_nb15", benign="Normal")
+nsl_kdd = PublicSet("nsl_kdd", benign="normal", family=nsl_family)
+lab = Lab()
