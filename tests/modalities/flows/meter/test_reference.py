@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_frames import FIN, RST, START, SYN, ethernet, icmp, ip, pcap, tcp, udp
 
-from contraview.modalities.flows.meter import meter, stream
+from contraview.modalities.flows.meter import MeterCounts, meter, stream
 from contraview.modalities.flows.schema import STATISTICS
 
 HOSTS = ("10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2")
@@ -71,7 +71,7 @@ def expected_std(data):
 
 
 @given(st.lists(packets(), min_size=1, max_size=60))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_std_equals_the_reference(tmp_path, steps):
     data = capture(steps)
     path = tmp_path / "some.pcap"
@@ -91,12 +91,27 @@ def test_ipv6_equals_the_reference(tmp_path, steps):
     assert_same(rows_of(meter(path).frame), expected_std(data))
 
 
-@given(st.lists(packets(), min_size=1, max_size=40), st.integers(1, 41))
-@settings(max_examples=150)
-def test_windows_equal_the_whole_file(tmp_path, steps, window):
+@given(st.lists(packets(icmp_too=False), min_size=1, max_size=60))
+@settings(max_examples=80)
+def test_lycos_equals_the_reference(tmp_path, steps):
     path = tmp_path / "some.pcap"
     path.write_bytes(capture(steps))
-    parts = list(stream(path, window=window))
+    decoded = [reference.decode(*record) for record in reference.read_pcap(path.read_bytes())]
+    found = meter(path, "lycos")
+    assert_same(rows_of(found.frame), reference.table(reference.lycos_flows(decoded), lycos=True))
+    assert found.counts.metered + found.counts.discarded == len(steps)
+
+
+@pytest.mark.parametrize("mode", ["std", "lycos"])
+@given(
+    steps=st.lists(packets(), min_size=1, max_size=40),
+    window=st.sampled_from((1, 2, 3, 5, 8, 13, 21)),
+)
+@settings(max_examples=40)
+def test_windows_equal_the_whole_file(tmp_path, mode, steps, window):
+    path = tmp_path / "some.pcap"
+    path.write_bytes(capture(steps))
+    parts = list(stream(path, mode, window=window))
     found = {}
     for part in parts:
         assert part.counts.flows == part.frame.height
@@ -104,8 +119,9 @@ def test_windows_equal_the_whole_file(tmp_path, steps, window):
             while key in found:
                 key = (*key, "again")
             found[key] = row
-    assert_same(found, rows_of(meter(path).frame))
-    assert sum(part.counts.packets for part in parts) == len(steps)
+    whole = meter(path, mode)
+    assert_same(found, rows_of(whole.frame))
+    assert sum((part.counts for part in parts), MeterCounts()) == whole.counts
 
 
 def test_real_capture(shared_data, tmp_path):
@@ -114,7 +130,7 @@ def test_real_capture(shared_data, tmp_path):
     found = meter(packed)
     assert found.counts.packets == found.counts.metered == 1178
     assert_same(rows_of(found.frame), expected_std(data))
-    for window in (1, 7, 100, 500, 2000):
+    for window in (70, 400, 2000):
         frames = [part.frame for part in stream(packed, window=window)]
         rows = {}
         for frame in frames:

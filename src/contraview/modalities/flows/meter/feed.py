@@ -1,11 +1,11 @@
 """The bytes of a capture, and the frames found in them."""
 
-import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 from jaxtyping import Int64, UInt8, UInt16
@@ -20,7 +20,7 @@ LONGEST: Final = 262_144
 """The longest frame a capture may hold (libpcap's own limit)."""
 
 _GZIP: Final = b"\x1f\x8b"
-_INFLATE_STEP: Final = 1 << 16
+_INFLATE_STEP: Final = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +55,22 @@ class Records:
 class Feed:
     """The bytes of a capture, a chunk at a time, inflated on the way if need be."""
 
-    def __init__(self, source: Path | str | BinaryIO, chunk: int = CHUNK):
+    def __init__(self, source: Path | str | BufferedIOBase, chunk: int = CHUNK):
         self.cut_short = False
         """The capture ended inside a record, or its rest cannot be read."""
         self.buffer = bytes(PADDING)
         self.size = 0
         """Bytes of ``buffer`` that were read: the rest is padding."""
         self.chunk = chunk
-        self._own: BinaryIO | None = None
-        if isinstance(source, (Path, str)):
-            self.name = str(source)
-            self._own = stream = _open(Path(source))
-        else:
+        self._own: BufferedIOBase | None = None
+        if isinstance(source, BufferedIOBase):
             self.name = str(getattr(source, "name", "capture stream"))
             stream = source
-        buffered = stream if hasattr(stream, "peek") else io.BufferedReader(stream)  # type: ignore[arg-type]
-        gzipped = buffered.peek(2)[:2] == _GZIP  # type: ignore[attr-defined]
-        self._blocks = self._inflated(buffered) if gzipped else self._plain(buffered)
+        else:
+            self.name = str(source)
+            self._own = stream = _open(Path(source))
+        head = stream.read(len(_GZIP))
+        self._blocks = (self._inflated if head == _GZIP else self._plain)(head, stream)
 
     def refill(self, keep_from: int) -> bool:
         """Forget the bytes before ``keep_from``, read a chunk more; False at the end."""
@@ -91,31 +90,34 @@ class Feed:
         if self._own is not None:
             self._own.close()
 
-    def _plain(self, stream: BinaryIO) -> Iterator[bytes]:
-        while block := stream.read(self.chunk):
+    def _plain(self, head: bytes, stream: BufferedIOBase) -> Iterator[bytes]:
+        block = head + stream.read(self.chunk)
+        while block:
             yield block
+            block = stream.read(self.chunk)
 
-    def _inflated(self, stream: BinaryIO) -> Iterator[bytes]:
+    def _inflated(self, head: bytes, stream: BufferedIOBase) -> Iterator[bytes]:
         # zlib itself, not the gzip module: of a file cut short it gives all that is there.
-        member = zlib.decompressobj(wbits=31)
-        while packed := stream.read(_INFLATE_STEP):
-            while packed:
-                try:
-                    block = member.decompress(packed)
-                except zlib.error:
-                    self.cut_short = True
-                    return
-                if block:
-                    yield block
-                packed = member.unused_data
-                if member.eof:
-                    member = zlib.decompressobj(wbits=31)
-                    if not packed.startswith(_GZIP):
-                        packed = b""  # zero padding between or after members
-        self.cut_short = not member.eof
+        member, begun = zlib.decompressobj(wbits=31), False
+        packed = head + stream.read(_INFLATE_STEP)
+        while packed:
+            try:
+                block = member.decompress(packed)
+            except zlib.error:
+                self.cut_short = True
+                return
+            begun = True
+            if block:
+                yield block
+            packed = member.unused_data
+            if member.eof:  # another member may follow, after zeros
+                member, begun = zlib.decompressobj(wbits=31), False
+                packed = packed.lstrip(b"\0")
+            packed = packed or stream.read(_INFLATE_STEP)
+        self.cut_short = begun
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedIOBase:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; expected a pcap or pcapng file")
     try:

@@ -40,7 +40,7 @@ class Mode:
     """
 
     name: str
-    idle: int | None
+    idle: int
     """End a flow after this silence (microseconds)."""
     active: int
     """End a flow this long after its first packet (microseconds)."""
@@ -54,7 +54,9 @@ class Mode:
         return cls(name, *_SETTINGS[name])
 
 
+_NEVER: Final = 1 << 62
+
 _SETTINGS: Final = {
     "std": (120 * SECOND, 1_800 * SECOND, False),
-    "lycos": (None, 120 * SECOND, True),
+    "lycos": (_NEVER, 120 * SECOND, True),
 }

@@ -68,9 +68,7 @@ class BlockLayout:
         length, captured = block["length"].astype(np.int64), block["captured"].astype(np.int64)
         return (block["type"] == _ENHANCED) & (length % 4 == 0) & (captured + 32 <= length)
 
-    def _blocks(
-        self, buffer: NDArray[np.uint8], at: NDArray[np.int64], *names: str
-    ) -> NDArray[np.void]:
+    def _blocks(self, buffer: NDArray[np.uint8], at: NDArray[np.int64], *names: str) -> np.ndarray:
         return gather(buffer, at, np.dtype([(name, f"{self.order}u4") for name in names]))
 
 

@@ -1,12 +1,13 @@
 """Where one flow of a conversation ends and the next begins."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Int64
 from numpy.typing import NDArray
 
-from contraview.modalities.flows.meter.mode import Mode
+from contraview.modalities.flows.meter.mode import SECOND, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,14 @@ class Rows:
     since: Int64[np.ndarray, " n"]
     begins: Bool[np.ndarray, " n"]
     """First row of its conversation."""
+    against: Bool[np.ndarray, " n"]
+    """Sent by the receiver of the conversation's first row."""
     closer: Bool[np.ndarray, " n"]
     """FIN or RST."""
     opener: Bool[np.ndarray, " n"]
     """May begin a flow after a closer. ``std``: SYN without ACK. ``lycos``: SYN, or not TCP."""
+    answer: Bool[np.ndarray, " n"]
+    """SYN and ACK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,18 @@ class Flows:
 
     start: Int64[np.ndarray, " flows"]
     stop: Int64[np.ndarray, " flows"]
+    turned: Bool[np.ndarray, " flows"]
+    """The source of the flow is the receiver of the conversation's first row."""
+    ended: Bool[np.ndarray, " flows"]
+    """Gets no further packet."""
     closed: Bool[np.ndarray, " flows"]
     """A FIN or RST has been seen, and no SYN since."""
+    shut: Int64[np.ndarray, " conversations"]
+    """``lycos``: the rows whose FIN or RST makes what follows in their conversation void."""
 
 
-def split(rows: Rows, mode: Mode) -> Flows:
-    """Cut by silence, by a new SYN after FIN or RST, and by age, in that order (``std``)."""
+def split_std(rows: Rows, mode: Mode) -> Flows:
+    """Cut by silence, by a new SYN after FIN or RST, and by age, in that order."""
     time, n = rows.time, rows.time.size
     fresh = rows.begins.copy()
     fresh[1:] |= np.diff(time) >= mode.idle
@@ -57,7 +68,8 @@ def split(rows: Rows, mode: Mode) -> Flows:
         start = np.flatnonzero(begins)
     connection = np.maximum.accumulate(np.where(fresh, np.arange(n), 0))[start]
     closed = last_before(closers, stop) >= connection
-    return Flows(start, stop, closed)
+    ended = np.append(~rows.begins[start[1:]], False)
+    return Flows(start, stop, rows.against[start], ended, closed, np.zeros(0, np.int64))
 
 
 def _reopening(
@@ -92,3 +104,55 @@ def first_at(
         high = np.where(open_ & late, middle, high)
         low = np.where(open_ & ~late, middle + 1, low)
     return low
+
+
+QUARANTINE: Final = 240 * SECOND
+"""``lycos``: how long packets after a FIN or RST are discarded."""
+
+
+def split_lycos(rows: Rows, mode: Mode) -> Flows:
+    """Cut as LycoSTand does, all conversations in step: a turn of the loop is a flow of each.
+
+    A conversation is at a row, either in a flow that begins there, or shut by the FIN or RST
+    there; a flow ends at a closer or at its age, a shut conversation at an opener or in time.
+    """
+    time, n = rows.time, rows.time.size
+    closers = np.append(np.flatnonzero(rows.closer), n)
+    openers = np.append(np.flatnonzero(rows.opener), n)
+    own = rows.against ^ rows.answer  # a first packet with SYN and ACK came from the target
+    at = np.flatnonzero(rows.begins)
+    end = np.append(at[1:], n)
+    shut, turned = rows.closer[at], own[at]
+    found: list[tuple[np.ndarray, ...]] = []
+    left_shut: list[np.ndarray] = []
+    while at.size:
+        after = at + 1
+        deadline = np.where(shut, time[at] + QUARANTINE, rows.since[at] + mode.active)
+        limit = first_at(time, deadline, after, end)
+        opener = openers[np.searchsorted(openers, after)]
+        closer = closers[np.searchsorted(closers, after)]
+        event = np.where(shut, opener, closer)
+        flagged = ~shut & (event < limit)
+        following = np.minimum(event, limit)
+        over = following >= end
+
+        flow = ~shut
+        stop = np.where(flagged, event + 1, limit)
+        found.append((at[flow], stop[flow], turned[flow], ~over[flow], flagged[flow]))
+        left_shut.append(at[shut & over])
+
+        go = ~over
+        here = following[go]
+        turned = np.where(shut[go], own[here], turned[go])
+        shut = flagged[go] | rows.closer[here]
+        at, end = here, end[go]
+    start, stop, turned, ended, closed = map(np.concatenate, zip(*found, strict=True))
+    order = np.argsort(start)
+    return Flows(
+        start=start[order],
+        stop=stop[order],
+        turned=turned[order],
+        ended=ended[order],
+        closed=closed[order],
+        shut=np.concatenate(left_shut),
+    )

@@ -21,8 +21,9 @@ RUN: Final = np.dtype(
 )
 """A run of non-empty packets of one direction that may yet become a bulk, or grow."""
 
-OPEN, CLOSED, EXPIRED = range(3)
-"""Phases of a row of the table; the latter two are memories that only ``lycos`` keeps."""
+OPEN, EXPIRED, VOID = range(3)
+"""Phases of a row. Only ``lycos`` keeps the latter two: a flow that was written, for which end is
+its source, and a conversation whose packets are discarded."""
 
 KEY: Final = (
     "src_hi",

@@ -1,0 +1,185 @@
+"""The flows that have not ended: what one window leaves to the next."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contraview.modalities.flows.meter.clock import Clock
+from contraview.modalities.flows.meter.counts import MeterCounts
+from contraview.modalities.flows.meter.feed import Records
+from contraview.modalities.flows.meter.grouping import Conversations, Ends, group
+from contraview.modalities.flows.meter.mode import Mode
+from contraview.modalities.flows.meter.packets import ACK, FIN, RST, SYN, TCP, Packets, decode
+from contraview.modalities.flows.meter.splitting import QUARANTINE, Rows, split_lycos, split_std
+from contraview.modalities.flows.meter.state import EXPIRED, OPEN, VOID, blank
+from contraview.modalities.flows.meter.statistics import Track, measure
+
+
+class OpenFlows:
+    """The flows that have not ended, and the clock they are judged by."""
+
+    def __init__(self, mode: Mode, max_open: int):
+        self.mode = mode
+        self.max_open = max_open
+        self.clock = Clock()
+        self.flows = blank(0)
+
+    def take(self, records: Records) -> tuple[np.ndarray, MeterCounts]:
+        """Add the frames of a window; the flows that ended (``state.FLOW``), and the counts."""
+        time, stamp, backward = self.clock.read(records.stamp)
+        decoded = decode(records, time, stamp, self.mode)
+        ended, discarded = self._add(decoded.packets)
+        timed_out, evicted = self._expire()
+        ended = np.concatenate([ended, timed_out])
+        ok, truncated, not_ip, unknown_link, malformed, later, outside = decoded.verdicts
+        return ended, MeterCounts(
+            packets=records.start.size,
+            metered=ok - discarded,
+            truncated=truncated,
+            not_ip=not_ip,
+            unknown_link=unknown_link,
+            malformed=malformed,
+            later_fragments=later,
+            outside_mode=outside,
+            discarded=discarded,
+            clamped=decoded.clamped,
+            tunnels=decoded.tunnels,
+            clock_backward=backward,
+            flows=ended.size,
+            evicted=evicted,
+        )
+
+    def finish(self) -> np.ndarray:
+        """The flows still open (``lycos``: those are not written)."""
+        rest, self.flows = self.flows, blank(0)
+        return rest if not self.mode.lycos else blank(0)
+
+    def _add(self, packets: Packets) -> tuple[np.ndarray, int]:
+        """Add packets to the open flows; those that ended among them, and packets discarded."""
+        kept = self.flows
+        if not packets.time.size:
+            return blank(0), 0
+        talk = group(_ends(kept, packets, self.mode))
+        rows = _rows(kept, packets, talk, self.mode)
+        flows = (split_lycos if self.mode.lycos else split_std)(rows, self.mode)
+
+        # A flow goes on from an earlier window where its first row stands for a kept flow.
+        goes_on = talk.order[flows.start] < kept.size
+        begin = flows.start + goes_on
+        size = flows.stop - begin
+        place = np.repeat(begin - np.cumsum(size) + size, size) + np.arange(size.sum())
+        chosen = talk.order[place] - kept.size
+        backward = talk.against[place] ^ np.repeat(flows.turned, size)
+
+        states = blank(flows.start.size)
+        states[goes_on] = kept[talk.order[flows.start[goes_on]]]
+        first = (np.cumsum(size) - size)[~goes_on]
+        _introduce(states, packets, chosen[first], backward[first], np.flatnonzero(~goes_on))
+        states["closed"] = flows.closed
+
+        touched = np.flatnonzero(size)
+        track = Track(
+            start=(np.cumsum(size) - size)[touched],
+            time=packets.time[chosen],
+            payload=packets.payload[chosen],
+            header=packets.header[chosen],
+            flags=packets.flags[chosen],
+            window=packets.window[chosen],
+            backward=backward,
+        )
+        measured = states[touched]
+        measure(measured, track, self.mode)
+        states[touched] = measured
+
+        shut = talk.order[flows.shut]
+        voids = _voids(packets, shut[shut >= kept.size] - kept.size)
+        self.flows = np.concatenate([states[~flows.ended], kept[shut[shut < kept.size]], voids])
+        ended = states[flows.ended & (states["phase"] == OPEN)]
+        return ended, packets.time.size - chosen.size
+
+    def _expire(self) -> tuple[np.ndarray, int]:
+        """End the flows that can get no further packet, and those there is no room for."""
+        flows, now, mode = self.flows, self.clock.now, self.mode
+        is_open = flows["phase"] == OPEN
+        if mode.lycos:
+            ends = is_open & (now - flows["first"] >= mode.active)
+            ended = flows[ends]
+            flows["phase"][ends] = EXPIRED  # remembers which end is the source
+            gone = (flows["phase"] == VOID) & (now - flows["last"] >= QUARANTINE)
+        else:
+            gone = now - flows["last"] >= mode.idle
+            ended = flows[gone]
+        flows = flows[~gone]
+
+        surplus = max(flows.size - self.max_open, 0)
+        first_to_go = np.argsort(np.where(flows["phase"] == OPEN, flows["last"], -1), kind="stable")
+        self.flows = flows[first_to_go[surplus:]] if surplus else flows
+        evicted = flows[first_to_go[:surplus]]
+        evicted = evicted[evicted["phase"] == OPEN]
+        return np.concatenate([ended, evicted]), evicted.size
+
+
+def _ends(kept: np.ndarray, packets: Packets, mode: Mode) -> Ends:
+    """The ends of the kept flows, followed by those of the packets."""
+
+    def joined(name: str) -> NDArray[np.uint64]:
+        return np.concatenate([kept[name], getattr(packets, name)], dtype=np.uint64)
+
+    service = joined("version") << np.uint64(8) | joined("protocol")
+    return Ends(
+        src_hi=joined("src_hi"),
+        src_lo=joined("src_lo"),
+        dst_hi=joined("dst_hi"),
+        dst_lo=joined("dst_lo"),
+        src_port=joined("src_port"),
+        dst_port=joined("dst_port"),
+        service=np.zeros_like(service) if mode.lycos else service,
+    )
+
+
+def _rows(kept: np.ndarray, packets: Packets, talk: Conversations, mode: Mode) -> Rows:
+    """Kept flows and packets as rows to be split, conversation by conversation."""
+
+    def joined(flow: np.ndarray, packet: np.ndarray) -> np.ndarray:
+        return np.concatenate([flow, packet])[talk.order]
+
+    flags = packets.flags
+    closer, syn = flags & (FIN | RST) != 0, flags & SYN != 0
+    opener = (syn & ~closer) | (packets.protocol != TCP) if mode.lycos else syn & (flags & ACK == 0)
+    none = np.zeros(kept.size, bool)
+    return Rows(
+        time=joined(kept["last"], packets.time),
+        since=joined(kept["first"], packets.time),
+        begins=talk.begins,
+        against=talk.against,
+        closer=joined(kept["closed"], closer),
+        opener=joined(none, opener),
+        answer=joined(none, syn & (flags & ACK != 0)),
+    )
+
+
+def _introduce(
+    states: np.ndarray,
+    packets: Packets,
+    first: NDArray[np.int64],
+    backward: NDArray[np.bool_],
+    fresh: NDArray[np.int64],
+) -> None:
+    """Write identity and begin of the ``fresh`` flows, from the ``first`` packet of each."""
+    for name in ("protocol", "version", "stamp"):
+        states[name][fresh] = getattr(packets, name)[first]
+    for part in ("hi", "lo", "port"):
+        ends = [f"src_{part}", f"dst_{part}"]
+        source, target = (getattr(packets, name)[first] for name in ends)
+        states[ends[0]][fresh] = np.where(backward, target, source)
+        states[ends[1]][fresh] = np.where(backward, source, target)
+
+
+def _voids(packets: Packets, closing: NDArray[np.int64]) -> np.ndarray:
+    """Memories of the ``closing`` packets, after which their conversations are void."""
+    memories = blank(closing.size)
+    everyone = np.arange(closing.size)
+    _introduce(memories, packets, closing, np.zeros(closing.size, bool), everyone)
+    memories["first"] = memories["last"] = packets.time[closing]
+    memories["closed"] = True
+    memories["phase"] = VOID
+    return memories
