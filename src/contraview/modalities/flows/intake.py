@@ -64,7 +64,7 @@ def take_in(raws: Sequence[Raw], kind: Kind, named: Named) -> tuple[pl.LazyFrame
         casts += [category(column, kind.blank).alias(column) for column in roles.categorical]
         casts += [_time(table, c).alias(c) for c in roles.time[:1] if is_text(schema[c])]
     derived = [expression.alias(column) for column, expression in kind.derived.items()]
-    return table.drop(LINE, strict=False).with_columns(casts).with_columns(derived), roles, intake
+    return table.drop(LINE, strict=False).with_columns(*casts, *derived), roles, intake
 
 
 def _aligned(raws: Sequence[Raw], kind: Kind) -> list[pl.LazyFrame]:

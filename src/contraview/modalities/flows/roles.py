@@ -125,10 +125,16 @@ def assign(name: str, kind: Kind, schema: Mapping[str, Any], census: Census, nam
             roles.categorical.append(column)
         elif kind.numbers is None:
             _place(name, kind, column, schema[column], census, roles)
+        elif column in kind.text:
+            continue
         elif column not in kind.numbers:
             roles.left_out[column] = f"no input of {kind.name}"
         elif not kind.derived:
             roles.numeric.append(column)
+    # A known kind has one order of inputs, whichever order its file has.
+    place = {column: index for index, column in enumerate(kind.columns)}
+    for inputs in (roles.numeric, roles.categorical):
+        inputs.sort(key=lambda column: place.get(column, len(place)))
     roles.numeric += kind.derived
     return roles
 

@@ -19,7 +19,8 @@ class Kind:
         numbers: columns that hold numbers; None stands for every column that does and has no
             other role.
         categorical: columns that hold categories, all of them inputs.
-        derived: inputs computed from ``numbers``, which are then no inputs themselves.
+        text: columns of text that inputs are derived from.
+        derived: inputs computed from ``numbers`` and ``text``, which are then no inputs themselves.
         identity: who talked to whom; never inputs.
         labels: columns with labels; never inputs. The first one present names the class.
         time: columns with times; never inputs. The first one present orders the rows.
@@ -34,6 +35,7 @@ class Kind:
     marks: frozenset[str] = frozenset()
     numbers: tuple[str, ...] | None = None
     categorical: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
     derived: Mapping[str, pl.Expr] = field(default_factory=dict)
     identity: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -46,18 +48,10 @@ class Kind:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that the kind gives a role."""
-        return (
-            *(self.numbers or ()),
-            *self.categorical,
-            *self.identity,
-            *self.labels,
-            *self.time,
-        )
+        """The columns that inputs are made from."""
+        return (*(self.numbers or ()), *self.categorical, *self.text)
 
     @property
     def required(self) -> tuple[str, ...]:
         """The columns that a file must have."""
-        return tuple(
-            name for name in (*(self.numbers or ()), *self.categorical) if name not in self.optional
-        )
+        return tuple(column for column in self.columns if column not in self.optional)

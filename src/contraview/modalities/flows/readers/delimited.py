@@ -11,8 +11,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from jaxtyping import Bool
 
 from contraview.core.errors import InputError
+from contraview.modalities.flows.kinds.nfdump import NFDUMP_MARKS
 from contraview.modalities.flows.kinds.nsl_kdd import NSL_KDD_COLUMNS
 from contraview.modalities.flows.readers.blocks import TextFile
 from contraview.modalities.flows.readers.raw import LINE, Malformed, Raw
@@ -68,7 +70,7 @@ def _layout(file: TextFile, head: bytes) -> Layout:
         _distinct(names),
         separator,
         first + 1,
-        totals_at_end={"ts", "te", "td", "sa", "da"} <= set(names),
+        totals_at_end=set(names) >= NFDUMP_MARKS,
     )
 
 
@@ -179,8 +181,19 @@ def _parse(
             column_types=dict.fromkeys(positions, pa.large_string()), strings_can_be_null=False
         ),
     ).rename_columns(list(layout.columns))
-    numbers = np.delete(np.arange(first_line, first_line + rows), skipped)
-    return table.append_column(LINE, pa.array(numbers, pa.int64()))
+    numbers = np.delete(np.arange(rows), skipped)
+    table = table.append_column(LINE, pa.array(first_line + numbers, pa.int64()))
+    # Arrow reads an empty line as a row of empty cells.
+    blank = _blank_lines(text)[numbers]
+    return table.filter(pa.array(~blank)) if blank.any() else table
+
+
+def _blank_lines(text: bytes) -> Bool[np.ndarray, " lines"]:
+    """Which lines of a text hold nothing but their end."""
+    signs = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(signs == ord("\n"))
+    lengths = np.diff(ends, prepend=-1) - 1
+    return (lengths == 0) | ((lengths == 1) & (signs[ends - 1] == ord("\r")))
 
 
 def _without_open_quotes(
