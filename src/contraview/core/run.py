@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from contraview.core.errors import ContraviewError
 from contraview.core.model_folder import check_target
 
 EVENTS = "events.jsonl"
@@ -23,6 +24,13 @@ class Advance(Protocol):
 
 def _silent(_steps: int = 1, /, **_shown: str) -> None:
     """Progress that nobody watches."""
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 class Run:
@@ -54,18 +62,21 @@ class Run:
         """Append one event to events.jsonl: its time (UTC seconds), its kind, its fields."""
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"time": round(time.time(), 3), "kind": kind, **fields})
-        with (self.folder / EVENTS).open("a") as file:
-            file.write(line + "\n")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / EVENTS).open("a") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise ContraviewError(f"{self.folder / EVENTS}: cannot be written: {error}") from None
 
     def events(self) -> list[dict[str, Any]]:
-        """The run's events so far; a last line that a crash cut short is left out."""
+        """The run's events so far; lines that a crash cut short are left out."""
         path = None if self.folder is None else self.folder / EVENTS
         if path is None or not path.is_file():
             return []
-        lines = path.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = path.read_text().splitlines()
+        return [event for event in map(_parsed, lines) if event is not None]
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:

@@ -20,9 +20,9 @@ class Schedule(Config):
     warmup: float = Field(0.0, ge=0, lt=1, description="share of the steps that warm up")
     start_lr: float = Field(0.0, ge=0, description="learning rate of the first warm-up step")
     final_lr: float = Field(0.0, ge=0, description="learning rate of the last step")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW's moment decays")
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="AdamW's moment decays")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
-    clip: float | None = Field(None, gt=0, description="largest gradient norm; unset: no clipping")
+    clip: float | None = Field(default=None, gt=0, description="largest gradient norm; unset: no clipping")
 
     @property
     def warmup_steps(self) -> int:

@@ -23,7 +23,7 @@ def flags_of(settings: BaseModel) -> tuple[Any, BaseModel]:
 
 def parse(prog: str, description: str, arguments: Sequence[str], **fields: tuple[Any, Any]) -> Any:
     """Parse ``arguments`` into a model with ``fields`` (name to type and default)."""
-    model = create_model("Arguments", **fields)  # pyright: ignore[reportCallIssue]
+    model = create_model("Arguments", **fields)  # pyright: ignore[reportCallIssue, reportArgumentType]
     heard = io.StringIO()
     try:
         with redirect_stderr(heard):

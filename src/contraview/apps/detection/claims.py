@@ -1,6 +1,6 @@
 """Do the four views earn their place: with CLAN against without it, and against CLAN alone?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from contraview.apps.detection.detector import Detector, combined
 from contraview.claims.claim import Claim, Experiment, Figures
 from contraview.claims.results import Data
-from contraview.claims.traffic import FEWEST, Lab, PublicSet, ShiftedSet, Traffic, nsl_family
+from contraview.claims.traffic import FEWEST, Lab, PublicSet, ShiftedSet, nsl_family
 from contraview.core.run import Run
 from contraview.evaluation.anomaly import class_mean, class_mean_auroc
 from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr
@@ -30,7 +30,7 @@ ARMS: Mapping[str, tuple[str, ...]] = {
 }
 """Every arm is a choice among the views of one and the same fit."""
 
-SETS: Mapping[str, Callable[[int], Traffic]] = {
+SETS: Mapping[str, PublicSet | ShiftedSet | Lab] = {
     "UNSW-NB15": PublicSet("unsw_nb15", "Normal", fit=9_600, quiet=5_000, a_class=1_500),
     "NSL-KDD": PublicSet(
         "nsl_kdd", "normal", fit=8_069, quiet=5_000, a_class=1_500, family=nsl_family

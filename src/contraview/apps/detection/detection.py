@@ -18,13 +18,13 @@ def detect(
 
     Added columns: ``score`` (nats), ``view_clan`` and so on for each view, ``rule`` (the columns
     whose rule the flow breaks, comma-separated, else null), ``alert``. A flow is an alert where
-    its score is above the threshold for ``max_fpr``, or where it breaks a rule, as long as rules
-    misfire on less than a tenth of the false alarms that were allowed.
+    its score is above the threshold for ``max_fpr``, or where it breaks a rule and
+    `Detector.rules_alert` says that this is enough.
     """
     features = detector.clan.features
     flows.require(detector.clan.kind, features.numeric, tuple(features.categories))
     threshold = detector.threshold(max_fpr)
-    rules_alert = detector.rules.rate <= 0.1 * (max_fpr or detector.config.max_fpr)
+    rules_alert = detector.rules_alert(max_fpr)
     for rows in flows.batches(BATCH):
         views = detector.view_values(features.transform(rows))
         score = combined(views)

@@ -186,6 +186,12 @@ class Detector(System):
         self.need_fit()
         return threshold_at_fpr(self.held_out, max_fpr or self.config.max_fpr)
 
+    def rules_alert(self, max_fpr: float | None = None) -> bool:
+        """Whether a broken rule is an alert of its own: where rules misfire on less than a tenth
+        of the false alarms that are allowed.
+        """
+        return self.rules.rate <= 0.1 * (max_fpr or self.config.max_fpr)
+
     def learnt(self) -> Learnt:
         """Views, calibrations, rules and the held-out benign scores."""
         parts = {

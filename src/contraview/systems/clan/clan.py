@@ -59,7 +59,12 @@ class Clan(System):
     naming: AttackNaming | None = None
 
     def fit(
-        self, flows: Any, /, *, labels: Sequence[str] | None = None, run: Run | None = None
+        self,
+        flows: Any,
+        /,
+        *,
+        labels: Sequence[str] | np.ndarray | None = None,
+        run: Run | None = None,
     ) -> "Clan":
         """Learn from the benign rows of ``flows``; with ``labels``, also to name attacks.
 
@@ -110,7 +115,7 @@ class Clan(System):
         pretraining(self.encoder, rows, run=run, steps=steps)
         return Centroid.fit(self._embed_rows(rows))
 
-    def _trusted(self, rows: Float[Tensor, "n d"], run: Run) -> Float[Tensor, "n d"]:
+    def _trusted(self, rows: Float[Tensor, "n d"], run: Run) -> Float[Tensor, "m d"]:
         """The rows without the most anomalous share, as the half-trained encoder sees them."""
         embedded = self._embed_rows(rows)
         scores = Centroid.fit(embedded).score(embedded)
@@ -118,7 +123,9 @@ class Clan(System):
         run.log("contamination guard", left_out=left_out, rows=len(rows))
         return rows[np.sort(np.argsort(scores, kind="stable")[: len(rows) - left_out])]
 
-    def finetune(self, flows: Any, labels: Sequence[str], *, run: Run | None = None) -> "Clan":
+    def finetune(
+        self, flows: Any, labels: Sequence[str] | np.ndarray, *, run: Run | None = None
+    ) -> "Clan":
         """Learn to name attacks from labelled flows, a few a class are enough.
 
         A copy of the encoder gets a linear layer on its embedding and all its weights are trained

@@ -100,9 +100,8 @@ class MassNegatives:
         from sklearn.cluster import MiniBatchKMeans
 
         clusters = min(clusters, len(rows))
-        means = MiniBatchKMeans(
-            clusters, n_init=1, random_state=stream_seed(seed, "mass") % 2**32, batch_size=4096
-        )
+        draw = stream_seed(seed, "mass") % 2**32
+        means = MiniBatchKMeans(clusters, n_init="auto", random_state=draw, batch_size=4096)
         region = means.fit_predict(rows.clamp(-8, 8).numpy())
         self._order = torch.from_numpy(np.argsort(region, kind="stable"))
         sizes = torch.from_numpy(np.bincount(region, minlength=clusters))

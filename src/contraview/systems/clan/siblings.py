@@ -140,8 +140,12 @@ def classical(rows: Rows, seed: int) -> Mapping[str, Callable[[], Score]]:
 
     bank = few.numpy()
     return {
-        "isolation forest": lambda: fitted(IsolationForest(100, random_state=draw), rows),
-        "local outlier factor": lambda: fitted(LocalOutlierFactor(20, novelty=True), few),
+        "isolation forest": lambda: fitted(
+            IsolationForest(n_estimators=100, random_state=draw), rows
+        ),
+        "local outlier factor": lambda: fitted(
+            LocalOutlierFactor(n_neighbors=20, novelty=True), few
+        ),
         "one-class SVM": lambda: fitted(OneClassSVM(nu=0.5), few),
         "5-NN": lambda: lambda rows: _kth_distance(bank, rows.numpy()),
     }
