@@ -7,9 +7,7 @@ import tempfile
 from pathlib import Path
 
 from lab import sandbox
-from lab.counts import counts
 from lab.plan import MINUTES, Plan, plan
-from lab.tables import write
 
 
 def main() -> None:
@@ -26,6 +24,10 @@ def main() -> None:
     plans = [plan(day, options.seed, options.minutes or MINUTES[day]) for day in options.days]
     with tempfile.TemporaryDirectory() as folder:
         _live(plans, Path(folder), options.out.resolve())
+    # Not before: with polars imported, Ctrl-C no longer interrupts waiting for a process.
+    from lab.counts import counts
+    from lab.tables import write
+
     print(counts({each.day: write(each, options.out) for each in plans}))
 
 

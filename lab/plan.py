@@ -102,7 +102,7 @@ RATES: dict[str, dict[str, float]] = {
     "sensor": {"report_once": 11, "report_session": 0.6, "look_up": 3, "tell_time": 3},
 }  # fmt: skip
 
-MINUTES = {1: 12.6, 2: 7.75, 3: 9.5}
+MINUTES = {1: 13.2, 2: 7.75, 3: 9.5}
 """Length of each day; rates are such that it holds the traffic of a small office's longer day."""
 
 PERIODIC = frozenset({"poll_news", "check_health", "poll_counters"})
