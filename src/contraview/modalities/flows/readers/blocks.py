@@ -27,21 +27,26 @@ class TextFile:
         self.path = path
         self.cut_short = False
 
+    def magic(self) -> bytes:
+        """The first bytes as they are, but inflated."""
+        with self.path.open("rb") as file:
+            return next(self._pieces(file), b"")[:16]
+
     def head(self, size: int = 1 << 16) -> bytes:
-        """The first bytes, inflated, without a byte order mark."""
+        """The first bytes, a few more than ``size``, as `blocks` gives them."""
         found = b""
         with self.path.open("rb") as file:
             for piece in self._pieces(file):
                 found += piece
                 if len(found) >= size:
                     break
-        return found[:size]
+        return _plain(found[: 2 * size])
 
     def blocks(self) -> Iterator[bytes]:
-        """The whole text; every block but the last ends with a newline.
+        """The whole text as UTF-8, by whole lines that end with a newline.
 
         Raises:
-            InputError: a line is longer than a block, or bytes are no UTF-8 text but UTF-16.
+            InputError: a line is longer than a block.
         """
         self.cut_short = False
         held: list[bytes] = []
@@ -58,22 +63,19 @@ class TextFile:
                     raise InputError(
                         f"{self.path}: a line of more than {BLOCK >> 20} MB; expected a text table"
                     )
-                yield _utf8(whole[:end])
+                yield _plain(whole[:end])
                 held, size = [whole[end:]], len(whole) - end
         rest = b"".join(held)
         if self.cut_short:
             rest = rest[: rest.rfind(b"\n") + 1]
         if rest:
-            yield _utf8(rest)
+            yield _plain(rest)
 
     def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
         start = file.read(2)
         file.seek(0)
         pieces = self._inflated(file) if start == _GZIP else iter(lambda: file.read(1 << 20), b"")
-        first = next(pieces, b"")
-        if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise InputError(f"{self.path}: is UTF-16 text; expected UTF-8")
-        yield first.removeprefix(_BOM)
+        yield next(pieces, b"").removeprefix(_BOM)
         yield from pieces
 
     def _inflated(self, file: BinaryIO) -> Iterator[bytes]:
@@ -98,8 +100,14 @@ class TextFile:
         self.cut_short = not member.eof
 
 
-def _utf8(block: bytes) -> bytes:
-    """The block, with what is no UTF-8 replaced; old exports hold single bytes of cp1252."""
+def _plain(block: bytes) -> bytes:
+    """The block as UTF-8 whose lines end with a newline alone.
+
+    What is no UTF-8 is replaced (old exports hold single bytes of cp1252), and so is a carriage
+    return within a line, which some parsers take for its end.
+    """
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     try:
         block.decode()
     except UnicodeDecodeError:

@@ -21,7 +21,7 @@ from contraview.modalities.flows.readers.raw import LINE, Malformed, Raw
 from contraview.modalities.flows.readers.spool import spool
 
 _SEPARATORS: Final = (",", "\t", ";", "|")
-_SUMMARY: Final = re.compile(rb"(?m)^Summary\r?$")
+_SUMMARY: Final = re.compile(rb"(?m)^Summary$")
 """Where nfdump's records end and its totals begin."""
 
 
@@ -53,7 +53,7 @@ def read_delimited(file: TextFile) -> Raw:
 
 
 def _layout(file: TextFile, head: bytes) -> Layout:
-    lines = head.decode(errors="replace").splitlines()
+    lines = head.decode(errors="replace").split("\n")
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is None:
         raise InputError(f"{file.path}: is empty; expected flow records")
@@ -75,7 +75,7 @@ def _layout(file: TextFile, head: bytes) -> Layout:
 
 
 def _zeek_layout(file: TextFile, head: bytes) -> Layout:
-    comments = [line for line in head.decode(errors="replace").splitlines() if line[:1] == "#"]
+    comments = [line for line in head.decode(errors="replace").split("\n") if line[:1] == "#"]
     separator = "\t"
     settings: dict[str, list[str]] = {}
     for line in comments:
@@ -138,8 +138,8 @@ def _tables(file: TextFile, layout: Layout, malformed: Malformed) -> Iterator[pa
 def _without_comments(file: TextFile, text: bytes, layout: Layout) -> bytes:
     """The block with comments as empty lines, so that line numbers stay what they are."""
     fields = "\t".join(("#fields", *layout.columns)).replace("\t", layout.separator).encode()
-    for header in re.findall(rb"(?m)^#fields.*?\r?$", text):
-        if header.rstrip() != fields:
+    for header in re.findall(rb"(?m)^#fields.*$", text):
+        if header != fields:
             raise InputError(
                 f"{file.path}: a later #fields line names other columns; split the log there"
             )
@@ -191,9 +191,7 @@ def _parse(
 def _blank_lines(text: bytes) -> Bool[np.ndarray, " lines"]:
     """Which lines of a text hold nothing but their end."""
     signs = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero(signs == ord("\n"))
-    lengths = np.diff(ends, prepend=-1) - 1
-    return (lengths == 0) | ((lengths == 1) & (signs[ends - 1] == ord("\r")))
+    return np.diff(np.flatnonzero(signs == ord("\n")), prepend=-1) == 1
 
 
 def _without_open_quotes(

@@ -39,7 +39,7 @@ def read_json_lines(file: TextFile) -> Raw:
 def _members(file: TextFile) -> dict[str, bool]:
     """The keys of the first lines; those inside an object as ``object.key``, marked True."""
     found: dict[str, bool] = {}
-    for line in file.head().decode(errors="replace").splitlines():
+    for line in file.head().decode(errors="replace").split("\n"):
         try:
             record = json.loads(line)
         except ValueError:

@@ -15,7 +15,13 @@ from contraview.modalities.flows.readers.json_lines import read_json_lines
 from contraview.modalities.flows.readers.parquet import MAGIC, read_parquet
 from contraview.modalities.flows.readers.raw import Raw
 
-_ARCHIVES: Final = {b"PK\x03\x04": "a zip archive", b"7z\xbc\xaf": "a 7z archive"}
+_NO_TEXT: Final = {
+    b"PK\x03\x04": "a zip archive; unpack it first",
+    b"7z\xbc\xaf": "a 7z archive; unpack it first",
+    b"\xff\xfe": "UTF-16 text; expected UTF-8",
+    b"\xfe\xff": "UTF-16 text; expected UTF-8",
+    MAGIC: "Parquet within gzip; unpack it first",
+}
 
 
 def read_raw(source: Any, mode: str) -> list[Raw]:
@@ -42,18 +48,20 @@ def read_raw(source: Any, mode: str) -> list[Raw]:
 def read_file(path: Path, mode: str) -> Raw:
     """One file, by what its first bytes say it is."""
     try:
-        text = TextFile(path)
-        head = text.head()
         with path.open("rb") as file:
             start = file.read(4)
-        if not head:
-            raise InputError(f"{path}: is empty; expected flow records")
         if start == MAGIC:
             return read_parquet(path)
-        if is_capture(head):
+        text = TextFile(path)
+        inflated = text.magic()
+        if is_capture(inflated):
             return read_capture(path, mode)
-        if start in _ARCHIVES:
-            raise InputError(f"{path}: is {_ARCHIVES[start]}; unpack it first")
+        for magic, what in _NO_TEXT.items():
+            if inflated.startswith(magic):
+                raise InputError(f"{path}: is {what}")
+        head = text.head()
+        if not head.strip():
+            raise InputError(f"{path}: is empty; expected flow records")
         if b"\0" in head:
             raise InputError(
                 f"{path}: is no text; expected a capture, a log, CSV or Parquet (plain or gzip)"
