@@ -79,7 +79,7 @@ def info_nce(
             q, None if mutual else candidates, left_out=torch.stack(left_out, 1)
         )
         # -log p of the positive, from the others' sum: keeps its digits however small the loss is.
-        losses = softplus(negatives - (q * k[positive]).sum(1))
+        losses = softplus(negatives - (q * k.index_select(0, positive)).sum(1))
         return mean(losses.sum(), len(losses))
 
     weights = weights.detach().to(at_least)

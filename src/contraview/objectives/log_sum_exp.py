@@ -18,9 +18,8 @@ from contraview.objectives.tiles import Gradient, Pairs, Tile
 # lie inside need no shift. Unit vectors at temperature >= 0.025 do: |logit| <= 1 / 0.025 = 40.
 LARGEST_UNSHIFTED = 40.0
 
-LOG2_E = 1 / math.log(
-    2
-)  # tiles hold logits in bits: exp2 costs a quarter of exp, the scale nothing
+# Tiles hold logits in bits: exp2 costs a quarter of exp, and the matrix product scales for nothing.
+LOG2_E = 1 / math.log(2)
 
 
 def log_sum_exp(
