@@ -1,6 +1,7 @@
 """Capture files and streams as windows of frames: pcap and pcapng, plain or gzip."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from contraview.core.errors import InputError
 from contraview.modalities.flows.meter.feed import Feed, Records
@@ -16,15 +17,18 @@ def read_windows(feed: Feed, window: int) -> Iterator[Records]:
     """
     if not feed.refill(0):
         raise InputError(f"{feed.name}: is empty; expected a pcap or pcapng capture")
-    if is_pcap(feed.buffer):
+    if is_pcap(feed.head(4)):
         chunks = read_pcap(feed)
-    elif is_pcapng(feed.buffer):
+    elif is_pcapng(feed.head(4)):
         chunks = read_pcapng(feed)
     else:
         raise InputError(
             f"{feed.name}: byte 0: no pcap or pcapng capture (it begins with"
-            f" {feed.buffer[: min(4, feed.size)].hex(' ')}); expected one, plain or gzip"
+            f" {feed.head(4).hex(' ')}); expected one, plain or gzip"
         )
     for records in chunks:
-        for begin in range(0, records.start.size, window):
-            yield records.window(begin, begin + window)
+        # Parts of like size: each window costs a little of its own.
+        parts = -(-records.start.size // window)
+        bounds = [records.start.size * k // parts for k in range(parts + 1)]
+        for begin, end in pairwise(bounds):
+            yield records.window(begin, end)

@@ -1,6 +1,7 @@
 """Finished flows as a table: identity, times, the 75 statistics."""
 
 import socket
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from contraview.modalities.flows.community_id import community_ids
 from contraview.modalities.flows.meter.mode import SECOND, Mode
 from contraview.modalities.flows.meter.packets import TCP
-from contraview.modalities.flows.meter.state import extreme, mean, pooled, variance
+from contraview.modalities.flows.meter.state import extreme, mean, pooled, take_rows, variance
 from contraview.modalities.flows.meter.statistics import close_runs
 from contraview.modalities.flows.schema import IDENTITY, STATISTICS
 
@@ -21,14 +22,14 @@ def table(flows: np.ndarray, mode: Mode) -> pl.DataFrame:
 
     Columns: IDENTITY, ``timestamp`` (UTC), STATISTICS, ``community_id``, ``last_seen`` (UTC).
     """
-    flows = flows[np.argsort(flows["stamp"], kind="stable")]
-    statistics = statistics_of(flows, mode)
-    source, target = _addresses(flows)
+    flows = take_rows(flows, np.argsort(flows["stamp"], kind="stable"))
+    close_runs(flows, np.arange(flows.size), flows["run"])
+    statistics = _statistics(flows, mode)
     frame = pl.DataFrame(
         {
-            "src_addr": source,
+            "src_addr": _addresses(flows, "src"),
             "src_port": flows["src_port"].astype(np.int64),
-            "dst_addr": target,
+            "dst_addr": _addresses(flows, "dst"),
             "dst_port": flows["dst_port"].astype(np.int64),
             "ip_prot": flows["protocol"].astype(np.int64),
             "timestamp": pl.Series(flows["stamp"].copy()).cast(_UTC),
@@ -54,29 +55,27 @@ def _community_ids(flows: np.ndarray) -> list[str]:
     )
 
 
-def _addresses(flows: np.ndarray) -> tuple[pl.Series, pl.Series]:
-    """Both ends as text, each distinct address written once."""
-    n = flows.size
-    packed = np.zeros((2 * n, 3), ">u8")
-    packed[:, 0] = np.tile(flows["version"], 2)
-    packed[:, 1] = np.concatenate([flows["src_hi"], flows["dst_hi"]])
-    packed[:, 2] = np.concatenate([flows["src_lo"], flows["dst_lo"]])
-    distinct, place = np.unique(packed.view("V24").ravel(), return_inverse=True)
-    text = pl.Series([_text(address) for address in distinct.tolist()], dtype=pl.String)
-    both = text.gather(place)
-    return both[:n], both[n:]
+def _addresses(flows: np.ndarray, end: str) -> pl.Series:
+    """The addresses of one end as text."""
+    low = flows[f"{end}_lo"]
+    octets = [_OCTETS.gather(low >> np.uint64(shift) & np.uint64(255)) for shift in (24, 16, 8, 0)]
+    text = pl.select(pl.concat_str(octets, separator=".")).to_series()
+    six = np.flatnonzero(flows["version"] == 6)
+    if six.size:
+        packed = np.stack([flows[f"{end}_hi"][six], low[six]], axis=1).astype(">u8").tobytes()
+        written = [
+            socket.inet_ntop(socket.AF_INET6, packed[at : at + 16])
+            for at in range(0, len(packed), 16)
+        ]
+        text = text.scatter(six, written)
+    return text
 
 
-def _text(packed: bytes) -> str:
-    if packed[7] == 6:
-        return socket.inet_ntop(socket.AF_INET6, packed[8:])
-    return socket.inet_ntop(socket.AF_INET, packed[20:])
+_OCTETS: Final = pl.Series([str(octet) for octet in range(256)])
 
 
-def statistics_of(flows: np.ndarray, mode: Mode) -> dict[str, NDArray[np.float64]]:
+def _statistics(flows: np.ndarray, mode: Mode) -> dict[str, NDArray[np.float64]]:
     """The 75 statistics of finished flows, by name."""
-    flows = flows.copy()
-    close_runs(flows, np.arange(flows.size), flows["run"])
     fwd, bwd = flows["fwd_len"], flows["bwd_len"]
     both = pooled(fwd, bwd)
     duration = flows["last"] - flows["first"]
@@ -110,8 +109,8 @@ def statistics_of(flows: np.ndarray, mode: Mode) -> dict[str, NDArray[np.float64
             f"{way}_pkt_cnt": lengths["n"],
             f"{way}_pkt_len_tot": lengths["sum"],
             **_spread(f"{way}_pkt_len", lengths),
-            f"{way}_pkt_hdr_len_tot": flows[f"{way}_header"]["sum"],
-            f"{way}_pkt_hdr_len_min": extreme(flows[f"{way}_header"], "min"),
+            f"{way}_pkt_hdr_len_tot": flows[f"{way}_header"],
+            f"{way}_pkt_hdr_len_min": np.where(lengths["n"] > 0, flows[f"{way}_least_header"], 0),
             f"{way}_non_empty_pkt_cnt": flows[f"{way}_data"],
             f"{way}_iat_tot": flows[f"{way}_iat"]["sum"],
             **_spread(f"{way}_iat", flows[f"{way}_iat"]),

@@ -58,9 +58,10 @@ class Feed:
     def __init__(self, source: Path | str | BufferedIOBase, chunk: int = CHUNK):
         self.cut_short = False
         """The capture ended inside a record, or its rest cannot be read."""
-        self.buffer = bytes(PADDING)
+        self.buffer = np.zeros(PADDING, np.uint8)
+        """One piece of memory, filled again and again: views of it last until ``refill``."""
         self.size = 0
-        """Bytes of ``buffer`` that were read: the rest is padding."""
+        """Bytes of ``buffer`` that were read; PADDING zeros follow."""
         self.chunk = chunk
         self._own: BufferedIOBase | None = None
         if isinstance(source, BufferedIOBase):
@@ -70,34 +71,71 @@ class Feed:
             self.name = str(source)
             self._own = stream = _open(Path(source))
         head = stream.read(len(_GZIP))
-        self._blocks = (self._inflated if head == _GZIP else self._plain)(head, stream)
+        self._bytes = _Inflated(head, stream) if head == _GZIP else _Plain(head, stream)
 
     def refill(self, keep_from: int) -> bool:
         """Forget the bytes before ``keep_from``, read a chunk more; False at the end."""
-        parts = [self.buffer[keep_from : self.size]]
-        fresh = 0
-        for block in self._blocks:
-            parts.append(block)
-            fresh += len(block)
-            if fresh >= self.chunk:
-                break
-        self.buffer = b"".join([*parts, bytes(PADDING)])
-        self.size = len(self.buffer) - PADDING
+        rest = self.buffer[keep_from : self.size]
+        needed = rest.size + self.chunk + PADDING
+        buffer = self.buffer
+        if buffer.size < needed:
+            buffer = np.empty(needed + LONGEST, np.uint8)
+        buffer[: rest.size] = rest
+        fresh = self._bytes.read_into(buffer.data[rest.size : rest.size + self.chunk])
+        self.cut_short |= self._bytes.cut_short
+        self.buffer, self.size = buffer, rest.size + fresh
+        buffer[self.size : self.size + PADDING] = 0
         return fresh > 0
+
+    def head(self, size: int, at: int = 0) -> bytes:
+        """Some bytes of the buffer; fewer where it ends."""
+        return self.buffer[at : min(at + size, self.size)].tobytes()
 
     def close(self) -> None:
         """Close the file, if it was opened here."""
         if self._own is not None:
             self._own.close()
 
-    def _plain(self, head: bytes, stream: BufferedIOBase) -> Iterator[bytes]:
-        block = head + stream.read(self.chunk)
-        while block:
-            yield block
-            block = stream.read(self.chunk)
 
-    def _inflated(self, head: bytes, stream: BufferedIOBase) -> Iterator[bytes]:
-        # zlib itself, not the gzip module: of a file cut short it gives all that is there.
+class _Plain:
+    """A stream as it is."""
+
+    cut_short = False
+
+    def __init__(self, head: bytes, stream: BufferedIOBase):
+        self._head, self._stream = head, stream
+
+    def read_into(self, space: memoryview) -> int:
+        filled = len(self._head)
+        space[:filled] = self._head
+        self._head = b""
+        while filled < len(space) and (got := self._stream.readinto(space[filled:])):
+            filled += got
+        return filled
+
+
+class _Inflated:
+    """A gzip stream. zlib itself, not the gzip module: of one cut short it gives all there is."""
+
+    def __init__(self, head: bytes, stream: BufferedIOBase):
+        self.cut_short = False
+        self._blocks = self._inflate(head, stream)
+        self._left = memoryview(b"")
+
+    def read_into(self, space: memoryview) -> int:
+        filled = 0
+        while filled < len(space):
+            if not self._left:
+                self._left = memoryview(next(self._blocks, b""))
+                if not self._left:
+                    break
+            part = self._left[: len(space) - filled]
+            space[filled : filled + len(part)] = part
+            self._left = self._left[len(part) :]
+            filled += len(part)
+        return filled
+
+    def _inflate(self, head: bytes, stream: BufferedIOBase) -> Iterator[bytes]:
         member, begun = zlib.decompressobj(wbits=31), False
         packed = head + stream.read(_INFLATE_STEP)
         while packed:

@@ -41,8 +41,9 @@ _LINK_HEADER: Final = {
     276: (0, 20),
 }
 
-_VLAN: Final = (0x8100, 0x88A8, 0x9100)
 _ETHERTYPE_IPV4, _ETHERTYPE_IPV6, _ETHERTYPE_BRIDGED = 0x0800, 0x86DD, 0x6558
+_IS_VLAN: Final = np.isin(np.arange(65_536), (0x8100, 0x88A8, 0x9100))
+_IS_IP: Final = np.isin(np.arange(65_536), (_ETHERTYPE_IPV4, _ETHERTYPE_IPV6))
 
 IP_IN_IP, IPV6_IN_IP, GRE_PROTOCOL = 4, 41, 47
 _NO_NEXT_HEADER, _AUTHENTICATION, _FRAGMENT = 59, 51, 44
@@ -108,10 +109,11 @@ def network_offset(
     at = np.zeros(start.shape, np.int64)
     verdict = np.full(start.shape, UNKNOWN_LINK, np.uint8)
     tagged = np.zeros(start.shape, bool)
-    for kind in np.unique(link).tolist():
+    one_kind = link.size > 0 and bool((link == link[0]).all())
+    for kind in link[:1].tolist() if one_kind else np.unique(link).tolist():
         if kind not in _LINK_HEADER:
             continue
-        rows = np.flatnonzero(link == kind)
+        rows = slice(None) if one_kind else np.flatnonzero(link == kind)
         type_at, ends = _LINK_HEADER[kind]
         if type_at is None:
             at[rows] = start[rows] + ends
@@ -131,16 +133,17 @@ def _skip_tags(
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]:
     """Follow VLAN tags from an EtherType to the network header."""
     ethertype = _ethertype(buffer, type_at, at <= captured_end)
-    tagged = np.isin(ethertype, _VLAN)
+    tagged = _IS_VLAN[ethertype]
     rows = np.flatnonzero(tagged)
     for _ in range(_LONGEST_CHAIN):
         if not rows.size:
             break
         at[rows] += 4
         ethertype[rows] = _ethertype(buffer, at[rows] - 2, at[rows] <= captured_end[rows])
-        rows = rows[np.isin(ethertype[rows], _VLAN)]
-    is_ip = (ethertype == _ETHERTYPE_IPV4) | (ethertype == _ETHERTYPE_IPV6)
-    verdict = np.where(is_ip, OK, np.where(at > captured_end, TRUNCATED, NOT_IP)).astype(np.uint8)
+        rows = rows[_IS_VLAN[ethertype[rows]]]
+    verdict = np.where(
+        _IS_IP[ethertype], OK, np.where(at > captured_end, TRUNCATED, NOT_IP)
+    ).astype(np.uint8)
     return at, verdict, tagged
 
 
@@ -296,7 +299,7 @@ def _tunnel_inside(
         optional = (flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1)
         at[rows] += GRE.itemsize + 4 * optional
         bridged = header["type"] == _ETHERTYPE_BRIDGED
-        is_ip = np.isin(header["type"], (_ETHERTYPE_IPV4, _ETHERTYPE_IPV6))
+        is_ip = _IS_IP[header["type"]]
         readable[rows] = whole & (flags & 0x4007 == 0) & (is_ip | bridged)
         frames = rows[bridged & readable[rows]]
         if frames.size:

@@ -10,7 +10,15 @@ from contraview.modalities.flows.meter.grouping import Conversations, Ends, grou
 from contraview.modalities.flows.meter.mode import Mode
 from contraview.modalities.flows.meter.packets import ACK, FIN, RST, SYN, TCP, Packets, decode
 from contraview.modalities.flows.meter.splitting import QUARANTINE, Rows, split_lycos, split_std
-from contraview.modalities.flows.meter.state import EXPIRED, OPEN, VOID, blank
+from contraview.modalities.flows.meter.state import (
+    EXPIRED,
+    OPEN,
+    VOID,
+    blank,
+    join_rows,
+    put_rows,
+    take_rows,
+)
 from contraview.modalities.flows.meter.statistics import Track, measure
 
 
@@ -29,7 +37,7 @@ class OpenFlows:
         decoded = decode(records, time, stamp, self.mode)
         ended, discarded = self._add(decoded.packets)
         timed_out, evicted = self._expire()
-        ended = np.concatenate([ended, timed_out])
+        ended = join_rows(ended, timed_out)
         ok, truncated, not_ip, unknown_link, malformed, later, outside = decoded.verdicts
         return ended, MeterCounts(
             packets=records.start.size,
@@ -71,7 +79,8 @@ class OpenFlows:
         backward = talk.against[place] ^ np.repeat(flows.turned, size)
 
         states = blank(flows.start.size)
-        states[goes_on] = kept[talk.order[flows.start[goes_on]]]
+        going = np.flatnonzero(goes_on)
+        put_rows(states, going, take_rows(kept, talk.order[flows.start[going]]))
         first = (np.cumsum(size) - size)[~goes_on]
         _introduce(states, packets, chosen[first], backward[first], np.flatnonzero(~goes_on))
         states["closed"] = flows.closed
@@ -86,36 +95,43 @@ class OpenFlows:
             window=packets.window[chosen],
             backward=backward,
         )
-        measured = states[touched]
+        measured = take_rows(states, touched)
         measure(measured, track, self.mode)
-        states[touched] = measured
+        put_rows(states, touched, measured)
 
         shut = talk.order[flows.shut]
         voids = _voids(packets, shut[shut >= kept.size] - kept.size)
-        self.flows = np.concatenate([states[~flows.ended], kept[shut[shut < kept.size]], voids])
-        ended = states[flows.ended & (states["phase"] == OPEN)]
-        return ended, packets.time.size - chosen.size
+        still_open = take_rows(states, np.flatnonzero(~flows.ended))
+        self.flows = join_rows(still_open, take_rows(kept, shut[shut < kept.size]), voids)
+        ended = np.flatnonzero(flows.ended & (states["phase"] == OPEN))
+        return take_rows(states, ended), packets.time.size - chosen.size
 
     def _expire(self) -> tuple[np.ndarray, int]:
         """End the flows that can get no further packet, and those there is no room for."""
         flows, now, mode = self.flows, self.clock.now, self.mode
-        is_open = flows["phase"] == OPEN
         if mode.lycos:
-            ends = is_open & (now - flows["first"] >= mode.active)
-            ended = flows[ends]
+            ends = (flows["phase"] == OPEN) & (now - flows["first"] >= mode.active)
+            ended = take_rows(flows, np.flatnonzero(ends))
             flows["phase"][ends] = EXPIRED  # remembers which end is the source
             gone = (flows["phase"] == VOID) & (now - flows["last"] >= QUARANTINE)
         else:
             gone = now - flows["last"] >= mode.idle
-            ended = flows[gone]
-        flows = flows[~gone]
+            ended = take_rows(flows, np.flatnonzero(gone))
+        self.flows = take_rows(flows, np.flatnonzero(~gone))
+        evicted = self._evict()
+        return join_rows(ended, evicted), evicted.size
 
-        surplus = max(flows.size - self.max_open, 0)
-        first_to_go = np.argsort(np.where(flows["phase"] == OPEN, flows["last"], -1), kind="stable")
-        self.flows = flows[first_to_go[surplus:]] if surplus else flows
-        evicted = flows[first_to_go[:surplus]]
-        evicted = evicted[evicted["phase"] == OPEN]
-        return np.concatenate([ended, evicted]), evicted.size
+    def _evict(self) -> np.ndarray:
+        """End the longest silent flows where there are too many; memories go first."""
+        surplus = self.flows.size - self.max_open
+        if surplus <= 0:
+            return blank(0)
+        is_open = self.flows["phase"] == OPEN
+        first_to_go = np.argsort(np.where(is_open, self.flows["last"], -1), kind="stable")
+        evicted = first_to_go[:surplus]
+        evicted = take_rows(self.flows, evicted[is_open[evicted]])
+        self.flows = take_rows(self.flows, first_to_go[surplus:])
+        return evicted
 
 
 def _ends(kept: np.ndarray, packets: Packets, mode: Mode) -> Ends:

@@ -22,11 +22,12 @@ _MAGIC: Final = {
     b"\xa1\xb2\x3c\x4d": (">", 1_000_000_000),
 }
 _FILE_HEADER: Final = 24
+_NEAR: Final = 86_400  # seconds
 
 
-def is_pcap(buffer: bytes) -> bool:
+def is_pcap(head: bytes) -> bool:
     """Whether a file that begins so is a pcap file."""
-    return buffer[:4] in _MAGIC
+    return head in _MAGIC
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class PcapLayout:
     header: int = 16
     longest: int = LONGEST
     seconds: int = 0
-    """The stamp of the last record seen: its neighbours are likely to share the upper half."""
+    """The stamp of the last record seen: those that follow are likely to be near."""
 
     @property
     def layout(self) -> np.dtype:
@@ -46,7 +47,7 @@ class PcapLayout:
         names = ("seconds", "fraction", "captured", "wire")
         return np.dtype([(name, f"{self.order}u4") for name in names])
 
-    def length(self, buffer: bytes, at: int) -> int:
+    def length(self, buffer: memoryview, at: int) -> int:
         """Bytes from this record to the next."""
         (captured,) = struct.unpack_from(f"{self.order}I", buffer, at + 8)
         return 16 + captured if captured <= self.longest else ENDLESS
@@ -59,22 +60,19 @@ class PcapLayout:
         return np.where(captured <= self.longest, captured + 16, ENDLESS)
 
     def hint(self, window: UInt8[np.ndarray, "lanes reach"]) -> Bool[np.ndarray, "lanes places"]:
-        """The upper half of the seconds is as in the record before."""
-        low, high = self.seconds >> 16 & 255, self.seconds >> 24
-        low_at, high_at = (2, 3) if self.order == "<" else (1, 0)
-        places = window.shape[1] - 4
-        lows = window[:, low_at : low_at + places]
-        return (window[:, high_at : high_at + places] == high) & (
-            (lows == low) | (lows == (low + 1 & 255))
-        )
+        """The upper byte of the seconds is as in the record before."""
+        at = 3 if self.order == "<" else 0
+        return window[:, at : at + window.shape[1] - 4] == self.seconds >> 24
 
     def plausible(
         self, buffer: UInt8[np.ndarray, " bytes"], at: Int64[np.ndarray, " n"]
     ) -> Bool[np.ndarray, " n"]:
-        """Fraction and lengths are possible."""
+        """The stamp is near the one before, fraction and lengths are possible."""
         record = gather(buffer, at, self.layout)
+        apart = record["seconds"].astype(np.int64) - self.seconds
         return (
-            (record["fraction"] < self.per_second)
+            (np.abs(apart) < _NEAR)
+            & (record["fraction"] < self.per_second)
             & (record["captured"] <= self.longest)
             & (record["captured"] <= record["wire"])
             & (record["wire"] <= LONGEST)
@@ -83,13 +81,13 @@ class PcapLayout:
 
 def read_pcap(feed: Feed) -> Iterator[Records]:
     """The frames of a pcap file, a chunk at a time; ``feed`` holds the first."""
-    order, per_second = _MAGIC[feed.buffer[:4]]
+    order, per_second = _MAGIC[feed.head(4)]
     if feed.size < _FILE_HEADER:
         raise InputError(
             f"{feed.name}: cut after {feed.size} bytes, inside its header of {_FILE_HEADER};"
             " expected a pcap file"
         )
-    snaplen, link = struct.unpack_from(f"{order}II", feed.buffer, 16)
+    snaplen, link = struct.unpack_from(f"{order}II", feed.buffer.data, 16)
     link &= 0xFFFF  # the upper bits tell the length of a frame check sequence
     if link not in LINK_TYPES:
         raise InputError(
@@ -102,11 +100,11 @@ def read_pcap(feed: Feed) -> Iterator[Records]:
     at = _FILE_HEADER
     while True:
         if at + 4 <= feed.size:
-            (layout.seconds,) = struct.unpack_from(f"{order}I", feed.buffer, at)
+            (layout.seconds,) = struct.unpack_from(f"{order}I", feed.buffer.data, at)
         positions, at = walk(feed.buffer, at, feed.size, layout)
         if positions.size:
             yield _records(feed, positions, layout, link)
-        broken = at + 16 <= feed.size and layout.length(feed.buffer, at) == ENDLESS
+        broken = at + 16 <= feed.size and layout.length(feed.buffer.data, at) == ENDLESS
         if broken or not feed.refill(at):
             feed.cut_short |= broken or feed.size > 0
             return
@@ -114,13 +112,12 @@ def read_pcap(feed: Feed) -> Iterator[Records]:
 
 
 def _records(feed: Feed, positions: np.ndarray, layout: PcapLayout, link: int) -> Records:
-    buffer = np.frombuffer(feed.buffer, np.uint8)
-    record = gather(buffer, positions, layout.layout)
+    record = gather(feed.buffer, positions, layout.layout)
     fraction = record["fraction"].astype(np.int64)
     if layout.per_second > 1_000_000:
         fraction //= 1000
     return Records(
-        buffer=buffer,
+        buffer=feed.buffer,
         start=positions + 16,
         captured=record["captured"].astype(np.int64),
         wire=np.maximum(record["wire"], record["captured"]).astype(np.int64),

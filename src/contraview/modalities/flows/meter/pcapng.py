@@ -23,9 +23,9 @@ _UNIT_OPTION, _OFFSET_OPTION = 9, 14
 _NO_INTERFACE: Final = 0xFFFF  # no registered link type
 
 
-def is_pcapng(buffer: bytes) -> bool:
+def is_pcapng(head: bytes) -> bool:
     """Whether a file that begins so is a pcapng file."""
-    return buffer[:4] == _SECTION_BYTES
+    return head == _SECTION_BYTES
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class BlockLayout:
     order: str
     header: int = 12
 
-    def length(self, buffer: bytes, at: int) -> int:
+    def length(self, buffer: memoryview, at: int) -> int:
         """Bytes from this block to the next."""
         kind, length = struct.unpack_from(f"{self.order}II", buffer, at)
         steppable = kind != _SECTION and 12 <= length <= _LONGEST_BLOCK and length % 4 == 0
@@ -114,9 +114,9 @@ def read_pcapng(feed: Feed) -> Iterator[Records]:
     section: _Section | None = None
     at = 0
     while True:
-        if feed.buffer[at : at + 4] == _SECTION_BYTES and at + _SECTION_HEADER <= feed.size:
-            order = _ORDER_MAGIC.get(feed.buffer[at + 8 : at + 12])
-            length = struct.unpack_from(f"{order or '<'}I", feed.buffer, at + 4)[0]
+        if feed.head(4, at) == _SECTION_BYTES and at + _SECTION_HEADER <= feed.size:
+            order = _ORDER_MAGIC.get(feed.head(4, at + 8))
+            length = struct.unpack_from(f"{order or '<'}I", feed.buffer.data, at + 4)[0]
             broken = order is None or not _SECTION_HEADER <= length <= _LONGEST_BLOCK
             if broken and section is None:
                 raise InputError(f"{feed.name}: byte 4: no pcapng section header; expected one")
@@ -128,12 +128,13 @@ def read_pcapng(feed: Feed) -> Iterator[Records]:
         elif section is not None:
             layout = BlockLayout(section.order)
             positions, at = walk(feed.buffer, at, feed.size, layout)
-            if positions.size:
-                yield _records(feed.buffer, positions, section)
-            if feed.buffer[at : at + 4] == _SECTION_BYTES and at + _SECTION_HEADER <= feed.size:
+            records = _records(feed.buffer, positions, section)
+            if records.start.size:
+                yield records
+            if feed.head(4, at) == _SECTION_BYTES and at + _SECTION_HEADER <= feed.size:
                 continue
-            broken = at + 12 <= feed.size and layout.length(feed.buffer, at) == ENDLESS
-            broken &= feed.buffer[at : at + 4] != _SECTION_BYTES
+            broken = at + 12 <= feed.size and layout.length(feed.buffer.data, at) == ENDLESS
+            broken &= feed.head(4, at) != _SECTION_BYTES
         else:
             broken = False
         if broken or not feed.refill(at):
@@ -147,10 +148,9 @@ def read_pcapng(feed: Feed) -> Iterator[Records]:
         at = 0
 
 
-def _records(buffer: bytes, positions: NDArray[np.int64], section: _Section) -> Records:
-    view = np.frombuffer(buffer, np.uint8)
+def _records(buffer: NDArray[np.uint8], positions: NDArray[np.int64], section: _Section) -> Records:
     words = tuple(f"w{k}" for k in range(7))
-    block = gather(view, positions, np.dtype([(word, f"{section.order}u4") for word in words]))
+    block = gather(buffer, positions, np.dtype([(word, f"{section.order}u4") for word in words]))
     kind = block["w0"]
     for at in positions[kind == _INTERFACE].tolist():
         section.interfaces.append(_interface(buffer, at, section.order))
@@ -183,7 +183,7 @@ def _records(buffer: bytes, positions: NDArray[np.int64], section: _Section) -> 
     body = np.where(simple, 12, 28)
     captured = np.clip(np.minimum(captured, length - body - 4), 0, LONGEST)
     return Records(
-        buffer=view,
+        buffer=buffer,
         start=positions + body,
         captured=captured,
         wire=np.maximum(wire, captured),
@@ -192,17 +192,17 @@ def _records(buffer: bytes, positions: NDArray[np.int64], section: _Section) -> 
     )
 
 
-def _interface(buffer: bytes, at: int, order: str) -> Interface:
+def _interface(buffer: NDArray[np.uint8], at: int, order: str) -> Interface:
     """Read an interface description block and the two options that bear on time."""
-    length, link = struct.unpack_from(f"{order}IH", buffer, at + 4)
+    length, link = struct.unpack_from(f"{order}IH", buffer.data, at + 4)
     if length < 20:
         return Interface(_NO_INTERFACE, 0)
-    (snaplen,) = struct.unpack_from(f"{order}I", buffer, at + 12)
+    (snaplen,) = struct.unpack_from(f"{order}I", buffer.data, at + 12)
     settings: dict[str, int] = {}
     option, end = at + 16, at + length - 4
     while option + 4 <= end:
-        code, size = struct.unpack_from(f"{order}HH", buffer, option)
-        value = buffer[option + 4 : min(option + 4 + size, end)]
+        code, size = struct.unpack_from(f"{order}HH", buffer.data, option)
+        value = buffer[option + 4 : min(option + 4 + size, end)].tobytes()
         if code == 0:
             break
         if code == _UNIT_OPTION and value:

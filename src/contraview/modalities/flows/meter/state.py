@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float, Int64
+from numpy.typing import NDArray
 
 MOMENTS: Final = np.dtype([("n", "i8"), ("sum", "i8"), ("m2", "f8"), ("min", "i8"), ("max", "i8")])
 """Count, sum, sum of squared distances from the mean, least and greatest of some values."""
@@ -36,6 +37,8 @@ KEY: Final = (
     "version",
 )
 
+WAYS: Final = ("fwd", "bwd")
+
 FLAGS: Final = ("syn", "fin", "rst", "ack", "cwr", "ece")
 
 FLOW: Final = np.dtype(
@@ -54,15 +57,14 @@ FLOW: Final = np.dtype(
         ("active_since", "i8"),
         ("fwd_len", MOMENTS),
         ("bwd_len", MOMENTS),
-        ("fwd_header", MOMENTS),
-        ("bwd_header", MOMENTS),
         ("iat", MOMENTS),
         ("fwd_iat", MOMENTS),
         ("bwd_iat", MOMENTS),
         ("active", MOMENTS),
         ("idle", MOMENTS),
         *((name, "i8") for name in FLAGS),
-        *((f"{way}_{name}", "i8") for way in ("fwd", "bwd") for name in ("psh", "urg", "data")),
+        *((f"{way}_{name}", "i8") for way in WAYS for name in ("psh", "urg", "data", "header")),
+        *((f"{way}_least_header", "i8") for way in WAYS),
         ("pauses", "i8"),
         ("fwd_bulks", BULKS),
         ("bwd_bulks", BULKS),
@@ -75,6 +77,25 @@ FLOW: Final = np.dtype(
 _NOTHING: Final = np.iinfo(np.int64)
 
 
+def take_rows(items: np.ndarray, rows: NDArray[np.int64]) -> np.ndarray:
+    """``items[rows]`` of a structured array, whole items at a time (NumPy goes field by field)."""
+    return items.view(_raw(items))[rows].view(items.dtype)
+
+
+def put_rows(items: np.ndarray, rows: NDArray[np.int64], values: np.ndarray) -> None:
+    """``items[rows] = values`` of structured arrays, whole items at a time."""
+    items.view(_raw(items))[rows] = values.view(_raw(values))
+
+
+def join_rows(*parts: np.ndarray) -> np.ndarray:
+    """Structured arrays one after the other, whole items at a time."""
+    return np.concatenate([part.view(_raw(part)) for part in parts]).view(parts[0].dtype)
+
+
+def _raw(items: np.ndarray) -> np.dtype:
+    return np.dtype(("V", items.dtype.itemsize))
+
+
 def blank(n: int) -> np.ndarray:
     """``n`` flows without a packet."""
     flows = np.zeros(n, FLOW)
@@ -82,6 +103,7 @@ def blank(n: int) -> np.ndarray:
         if kind == MOMENTS:
             flows[name]["min"] = _NOTHING.max
             flows[name]["max"] = _NOTHING.min
+    flows["fwd_least_header"] = flows["bwd_least_header"] = _NOTHING.max
     flows["fwd_window"] = flows["bwd_window"] = -1
     return flows
 

@@ -18,7 +18,7 @@ from contraview.modalities.flows.meter.packets import (
     SYN,
     URG,
 )
-from contraview.modalities.flows.meter.state import MOMENTS, RUN, pooled
+from contraview.modalities.flows.meter.state import MOMENTS, RUN, pooled, put_rows, take_rows
 
 IDLE: Final = 5 * SECOND
 """A longer gap is an idle time, and ends an active one."""
@@ -57,6 +57,10 @@ class Groups:
         """The sum of each group."""
         return np.add.reduceat(values, self.start) if self.start.size else values[:0]
 
+    def least(self, values: np.ndarray) -> np.ndarray:
+        """The least value of each group."""
+        return np.minimum.reduceat(values, self.start) if self.start.size else values[:0]
+
     def add(self, moments: np.ndarray, values: NDArray[np.int64]) -> None:
         """Merge each group's values into its flow's entry of ``moments``, in place."""
         if not self.start.size:
@@ -69,7 +73,7 @@ class Groups:
         # Two passes: in one, the squares of microseconds would not fit into 64 bits.
         distance = values - np.repeat(now["sum"] / self.size, self.size)
         now["m2"] = np.add.reduceat(distance * distance, self.start)
-        moments[self.flow] = pooled(moments[self.flow], now)
+        put_rows(moments, self.flow, pooled(take_rows(moments, self.flow), now))
 
 
 def _flag_words(bits: tuple[int, int, int]) -> NDArray[np.int64]:
@@ -168,7 +172,10 @@ def _add_direction(
     newcomers = groups.start[fresh]
     flows[f"{way}_window"][ours[fresh]] = track.window[rows[newcomers]]
     groups.add(flows[f"{way}_len"], payload)
-    groups.add(flows[f"{way}_header"], track.header[rows])
+    header = track.header[rows]
+    flows[f"{way}_header"][ours] += groups.sum(header)
+    least = flows[f"{way}_least_header"]
+    least[ours] = np.minimum(least[ours], groups.least(header))
 
     gap = np.diff(time, prepend=0)
     gap[groups.start] = time[groups.start] - flows[f"{way}_last"][ours]
@@ -202,7 +209,7 @@ def _add_bulks(flows: np.ndarray, track: Track, flow: NDArray[np.int64]) -> None
     groups = Groups(flow[start])
     ours = groups.flow
 
-    earlier, first = flows["run"][ours], runs[groups.start]
+    earlier, first = take_rows(flows["run"], ours), take_rows(runs, groups.start)
     continues = (
         (earlier["n"] > 0)
         & (earlier["backward"] == first["backward"])
@@ -211,14 +218,16 @@ def _add_bulks(flows: np.ndarray, track: Track, flow: NDArray[np.int64]) -> None
     first["n"] += np.where(continues, earlier["n"], 0)
     first["bytes"] += np.where(continues, earlier["bytes"], 0)
     first["first"] = np.where(continues, earlier["first"], first["first"])
-    runs[groups.start] = first
-    close_runs(flows, ours[~continues], earlier[~continues])
+    put_rows(runs, groups.start, first)
+    broken = np.flatnonzero(~continues)
+    close_runs(flows, ours[broken], take_rows(earlier, broken))
 
     last = groups.start + groups.size - 1
     done = np.ones(runs.size, bool)
     done[last] = False
-    close_runs(flows, flow[start][done], runs[done])
-    flows["run"][ours] = runs[last]
+    done = np.flatnonzero(done)
+    close_runs(flows, flow[start[done]], take_rows(runs, done))
+    put_rows(flows["run"], ours, take_rows(runs, last))
 
 
 def close_runs(flows: np.ndarray, flow: NDArray[np.int64], runs: np.ndarray) -> None:
@@ -228,9 +237,9 @@ def close_runs(flows: np.ndarray, flow: NDArray[np.int64], runs: np.ndarray) -> 
         if not bulk.size:
             continue
         groups = Groups(flow[bulk])
-        total = flows[f"{way}_bulks"][groups.flow]
+        total = take_rows(flows[f"{way}_bulks"], groups.flow)
         total["n"] += groups.size
         total["packets"] += groups.sum(runs["n"][bulk])
         total["bytes"] += groups.sum(runs["bytes"][bulk])
         total["duration"] += groups.sum((runs["last"] - runs["first"])[bulk])
-        flows[f"{way}_bulks"][groups.flow] = total
+        put_rows(flows[f"{way}_bulks"], groups.flow, total)

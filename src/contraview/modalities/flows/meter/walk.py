@@ -17,7 +17,7 @@ ENDLESS: Final = 1 << 40
 """The length of a record that cannot be stepped over."""
 
 _LANES: Final = 1024
-_REACH: Final = 4096  # bytes searched for the begin of a lane
+_REACH: Final = 2048  # bytes searched for the begin of a lane
 
 
 @runtime_checkable
@@ -27,7 +27,7 @@ class RecordLayout(Protocol):
     header: int
     """Bytes from which a record's length is known."""
 
-    def length(self, buffer: bytes, at: int) -> int:
+    def length(self, buffer: memoryview, at: int) -> int:
         """The bytes from this record to the next; ENDLESS where it cannot be stepped over."""
         ...
 
@@ -49,17 +49,16 @@ class RecordLayout(Protocol):
 
 
 def walk(
-    buffer: bytes, start: int, size: int, layout: RecordLayout
+    buffer: UInt8[np.ndarray, " bytes"], start: int, size: int, layout: RecordLayout
 ) -> tuple[Int64[np.ndarray, " n"], int]:
     """The position of every whole record of ``buffer[start:size]``, and where the next begins."""
-    view = np.frombuffer(buffer, np.uint8)
-    starts = _lane_starts(view, start, size, layout)
-    chain = _step_together(view, starts, size, layout) if starts.size > 1 else None
-    return chain or _step(buffer, start, size, layout)
+    starts = _lane_starts(buffer, start, size, layout)
+    chain = _step_together(buffer, starts, size, layout) if starts.size > 1 else None
+    return chain or _step(buffer.data, start, size, layout)
 
 
 def _step(
-    buffer: bytes, at: int, size: int, layout: RecordLayout
+    buffer: memoryview, at: int, size: int, layout: RecordLayout
 ) -> tuple[Int64[np.ndarray, " n"], int]:
     positions: list[int] = []
     length, header = layout.length, layout.header
@@ -70,28 +69,28 @@ def _step(
 
 
 def _lane_starts(
-    view: UInt8[np.ndarray, " bytes"], start: int, size: int, layout: RecordLayout
+    buffer: UInt8[np.ndarray, " bytes"], start: int, size: int, layout: RecordLayout
 ) -> Int64[np.ndarray, " lanes"]:
     """``start`` and one likely record begin in each of many evenly spaced stretches."""
     lanes = min(_LANES, (size - start) // (4 * _REACH))
     if lanes < 2:
         return np.array([start], np.int64)
     stride = (size - start) // lanes
-    stretches = view[start : start + lanes * stride].reshape(lanes, stride)[1:, : _REACH + 8]
+    stretches = buffer[start : start + lanes * stride].reshape(lanes, stride)[1:, : _REACH + 8]
     lane, offset = np.nonzero(layout.hint(stretches))
     places = start + (lane + 1) * stride + offset
     places = places[places + PADDING < size]
-    places = places[layout.plausible(view, places)]
-    after = places + layout.lengths(view, places)
+    places = places[layout.plausible(buffer, places)]
+    after = places + layout.lengths(buffer, places)
     within = after + layout.header <= size
     places, after = places[within], after[within]
-    places = places[layout.plausible(view, after)]
+    places = places[layout.plausible(buffer, after)]
     _, first = np.unique((places - start) // stride, return_index=True)
     return np.concatenate([np.array([start], np.int64), places[first]])
 
 
 def _step_together(
-    view: UInt8[np.ndarray, " bytes"],
+    buffer: UInt8[np.ndarray, " bytes"],
     starts: Int64[np.ndarray, " lanes"],
     size: int,
     layout: RecordLayout,
@@ -103,17 +102,16 @@ def _step_together(
     steps: list[tuple[np.ndarray, np.ndarray]] = []
     while lanes.size:
         here = at[lanes]
-        # The last lane stops at the file's end: before a record that is not whole.
-        readable = here + layout.header <= size
-        after = np.full(here.shape, ENDLESS)
-        after[readable] = here[readable] + layout.lengths(view, here[readable])
-        whole = after <= size
-        lanes, here, after = lanes[whole], here[whole], after[whole]
+        # Never beyond the padding: a header cut by the end has a length that leads past it.
+        after = here + layout.lengths(buffer, here)
+        if lanes[-1] == starts.size - 1 and after[-1] > size:  # the last lane is through
+            lanes, here, after = lanes[:-1], here[:-1], after[:-1]
         steps.append((lanes, here))
         at[lanes] = after
         lanes = lanes[after < ends[lanes]]
     if not np.array_equal(at[:-1], ends[:-1]):
         return None
-    lane = np.concatenate([lanes for lanes, _ in steps])
+    # Sixteen bits, for which NumPy's stable sort is a radix sort.
+    lane = np.concatenate([lanes for lanes, _ in steps]).astype(np.uint16)
     places = np.concatenate([here for _, here in steps])
     return places[np.argsort(lane, kind="stable")], int(at[-1])

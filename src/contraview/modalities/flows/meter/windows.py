@@ -36,7 +36,7 @@ def meter(path: Path | str, mode: str = "std") -> Metered:
     windows = list(stream(path, mode, window=WINDOW))
     counts = sum((part.counts for part in windows), MeterCounts())
     frame = pl.concat([part.frame for part in windows])
-    return Metered(frame.sort("timestamp", "flow_id", maintain_order=True), counts)
+    return Metered(frame.sort("timestamp", maintain_order=True), counts)
 
 
 def stream(
