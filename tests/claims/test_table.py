@@ -1,5 +1,6 @@
 import pytest
 
+from contraview.catalog import ENTRIES
 from contraview.claims import results, table
 from contraview.claims.results import ClaimResult, SystemResult
 from contraview.core.errors import InputError
@@ -24,26 +25,40 @@ CLAIM = ClaimResult(
 
 
 def test_one_row_a_claim_with_every_arm():
-    lines = table.claims_table([SystemResult(system="clan", claims=[CLAIM])]).splitlines()
+    lines = table.claims_table(
+        [SystemResult(system="clan", claims=[CLAIM])], every_arm=True
+    ).splitlines()
     assert len(lines) == 3
     assert lines[1] == "| --- | --- | --- | --- | --- | --- | --- | --- |"
     assert lines[2] == (
         "| `clan` | New beats old \\| anywhere. | AUROC; flows, made (simulated); small, 3 seeds "
-        "| new 0.900 | old 0.500 | cheap 0.950 | +0.400 [+0.300, +0.500], margin 0.1 | holds |"
+        "| new 0.900 | old 0.500 | +0.400 [+0.300, +0.500], margin 0.1 | holds | cheap 0.950 |"
     )
+
+
+def test_the_short_table_shows_the_two_judged_arms():
+    lines = table.claims_table([SystemResult(system="clan", claims=[CLAIM])]).splitlines()
+    assert "cheap" not in lines[2]
+    assert lines[2].endswith("| holds |")
+
+
+def test_the_systems_table_has_the_whole_catalog():
+    lines = table.systems_table().splitlines()
+    assert len(lines) == 2 + len(ENTRIES)
+    assert sum("not built yet" in line for line in lines) == sum(not e.built for e in ENTRIES)
 
 
 def test_only_what_stands_between_the_marks_is_replaced():
     page = "before\n<!-- claims -->\nold\n<!-- /claims -->\nafter\n"
-    once = table.replace_table(page, "new")
+    once = table.replace_table(page, "claims", "new")
     assert once == "before\n<!-- claims -->\nnew\n<!-- /claims -->\nafter\n"
-    assert table.replace_table(once, "new") == once
+    assert table.replace_table(once, "claims", "new") == once
 
 
 @pytest.mark.parametrize("page", ["", "<!-- claims -->", "<!-- /claims -->\n<!-- claims -->"])
 def test_a_page_without_marks_is_refused(page):
     with pytest.raises(InputError, match="no place for the table"):
-        table.replace_table(page, "new")
+        table.replace_table(page, "claims", "new")
 
 
 def test_a_page_is_brought_up_to_date_with_the_results(tmp_path, monkeypatch):
@@ -51,9 +66,9 @@ def test_a_page_is_brought_up_to_date_with_the_results(tmp_path, monkeypatch):
     results.write("clan", [CLAIM])
     page = tmp_path / "README.md"
     page.write_text("# Title\n<!-- claims -->\n<!-- /claims -->\n")
-    table.update_page(page)
+    table.update_page(page, "claims")
     assert "| `clan` | New beats old" in page.read_text()
     page.write_text("# Title\n")
     with pytest.raises(InputError, match=r"README\.md: no place"):
-        table.update_page(page)
+        table.update_page(page, "claims")
     assert page.read_text() == "# Title\n"

@@ -1,49 +1,73 @@
-"""The claims as a table: in the README between two marks, made from results/ and never by hand."""
+"""Claims and systems as tables: in the README between marks, made from results/, never by hand."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from contraview.claims.results import ClaimResult, SystemResult, read_all
+from contraview.catalog import ENTRIES, Entry
+from contraview.claims.results import ClaimResult, SystemResult, read_all, state
 from contraview.core.errors import InputError
 
-START, END = "<!-- claims -->", "<!-- /claims -->"
-HEAD = ("System", "Claim", "Figure", "Method", "Baseline", "Also shown", "Difference", "Verdict")
+HEAD = ("System", "Claim", "Figure", "Method", "Baseline", "Difference", "Verdict")
 
 
-def claims_table(systems: Sequence[SystemResult] | None = None) -> str:
+def claims_table(systems: Sequence[SystemResult] | None = None, *, every_arm: bool = False) -> str:
     """A Markdown table, one row a claim; of every measured system where none are given.
 
     Figures are means over seeds; the difference carries its 95 % interval and the margin it was
-    judged by.
+    judged by. ``every_arm`` adds the arms that were shown beside the two that were judged.
     """
     systems = read_all() if systems is None else systems
-    rows = [_row(each["system"], claim) for each in systems for claim in each["claims"]]
-    lines = [_line(HEAD), _line("---" for _ in HEAD), *map(_line, rows)]
-    return "\n".join(lines)
+    rows = [_row(each["system"], claim, every_arm) for each in systems for claim in each["claims"]]
+    head = (*HEAD, "Also shown") if every_arm else HEAD
+    return "\n".join([_line(head), _line("---" for _ in head), *map(_line, rows)])
 
 
-def replace_table(page: str, table: str) -> str:
-    """``page`` with ``table`` between its marks, in the place of what stood there."""
-    head, start, rest = page.partition(START)
-    _, end, tail = rest.partition(END)
-    if not (start and end):
-        raise InputError(f"no place for the table: expected a line {START} and later a line {END}")
-    return f"{head}{START}\n{table}\n{END}{tail}"
+def systems_table() -> str:
+    """A Markdown table of the whole catalog, one row a system, with what its claims showed."""
+    head = ("System", "Paper", "Data", "Verbs", "Claims")
+    rows = [_system(entry) for entry in ENTRIES]
+    return "\n".join([_line(head), _line("---" for _ in head), *map(_line, rows)])
 
 
-def update_page(path: Path) -> None:
-    """Bring the table in a Markdown file up to date with results/."""
+def replace_table(page: str, name: str, table: str) -> str:
+    """``page`` with ``table`` between the marks of that name, where the old one stood."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    head, found, rest = page.partition(start)
+    _, closed, tail = rest.partition(end)
+    if not (found and closed):
+        raise InputError(f"no place for the table: expected a line {start} and later a line {end}")
+    return f"{head}{start}\n{table}\n{end}{tail}"
+
+
+def update_page(path: Path, *names: str) -> None:
+    """Bring the named tables of a Markdown file up to date with results/ and the catalog.
+
+    ``claims`` judges, ``every arm`` also shows, ``systems`` lists the catalog.
+    """
     from contraview.core.model_folder import write_bytes
 
+    tables = {
+        "claims": claims_table,
+        "every arm": lambda: claims_table(every_arm=True),
+        "systems": systems_table,
+    }
     page = path.read_text(encoding="utf-8")
     try:
-        write_bytes(path, replace_table(page, claims_table()).encode())
+        for name in names:
+            page = replace_table(page, name, tables[name]())
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    write_bytes(path, page.encode())
 
 
-def _row(system: str, claim: ClaimResult) -> tuple[str, ...]:
+def _system(entry: Entry) -> tuple[str, ...]:
+    shown = state(entry.slug) if entry.built else "not built yet"
+    name = f"`{entry.slug}`" if entry.built else entry.slug
+    return (name, f"{entry.name}: {entry.paper}", entry.modality, f"fit {entry.verbs}", shown)
+
+
+def _row(system: str, claim: ClaimResult, every_arm: bool) -> tuple[str, ...]:
     method, baseline, *others = (f"{n} {fmean(v):.3f}" for n, v in claim["arms"].items())
     mean, low, high = (claim["difference"][key] for key in ("mean", "low", "high"))
     names = ", ".join(d["name"] if d["real"] else f"{d['name']} (simulated)" for d in claim["data"])
@@ -54,9 +78,9 @@ def _row(system: str, claim: ClaimResult) -> tuple[str, ...]:
         f"{claim['metric']}{better}; {names}; {claim['preset']}, {len(claim['seeds'])} seeds",
         method,
         baseline,
-        ", ".join(others),
         f"{mean:+.3f} [{low:+.3f}, {high:+.3f}], margin {claim['margin']:g}",
         claim["verdict"],
+        *([", ".join(others)] if every_arm else []),
     )
 
 

@@ -13,6 +13,7 @@ from contraview.apps.cli.arguments import Positional, parse
 from contraview.claims import results
 from contraview.claims.claim import Claim, run_claims
 from contraview.claims.table import claims_table, update_page
+from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
 from contraview.core.run import Run
 
@@ -23,7 +24,7 @@ def run(_verb: str, arguments: list[str]) -> int:
         "contraview reproduce",
         "Runs the claims of SLUG, or of `all`, and prints them. An interrupted run that has a "
         "folder (--out) goes on after its last finished seed. --keep writes results/SLUG.json and "
-        "the table in README.md.",
+        "the tables in the README and the documentation; it needs a checkout.",
         arguments,
         slug=(Positional[str], ...),
         preset=(str, "small"),
@@ -37,6 +38,8 @@ def run(_verb: str, arguments: list[str]) -> int:
         if chosen.slug == "all"
         else [catalog.find(chosen.slug)]
     )
+    if chosen.keep and not (results.folder().parent / "README.md").is_file():
+        raise InputError("contraview reproduce: --keep writes to a checkout; use --json FILE here")
     measured: list[results.SystemResult] = []
     for entry in entries:
         claims = claims_of(entry)
@@ -46,11 +49,13 @@ def run(_verb: str, arguments: list[str]) -> int:
         if chosen.keep:
             results.write(entry.slug, found)
     if chosen.keep:
-        update_page(results.folder().parent / "README.md")
+        root = results.folder().parent
+        update_page(root / "README.md", "claims", "systems")
+        update_page(root / "docs" / "claims.md", "every arm")
     whole: Any = measured if chosen.slug == "all" else measured[0]
     if chosen.figures:
         write_json(chosen.figures, json.loads(json.dumps(whole)))
-    sys.stdout.write(claims_table(measured) + "\n")
+    sys.stdout.write(claims_table(measured, every_arm=True) + "\n")
     return 0
 
 
