@@ -17,6 +17,7 @@ from lab import dns
 WEB, TLS, LIVE, UPLOAD, PUSH, TELEMETRY = 80, 443, 8080, 8000, 7000, 1883
 SSH, FTP, DATABASE, NAMES, TIME, COUNTERS = 22, 21, 5432, 53, 123, 161
 USER, PASSWORD = "lea", "correct-horse"  # of the lab's own accounts, which exist only inside it
+_USER_ID = 60_077
 OBJECTS = 60
 
 _NGINX = """
@@ -39,6 +40,7 @@ _VSFTPD = """
 listen=YES
 listen_address={address}
 background=NO
+anonymous_enable=NO
 local_enable=YES
 write_enable=YES
 pasv_min_port=40000
@@ -183,20 +185,19 @@ async def _uploads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 def accounts(work: Path, password_hash: str) -> dict[Path, Path]:
-    """Copies of the system's account files with the lab's user added: to be mounted over them."""
+    """Account files of the lab's own, to be mounted over the system's, of which nothing is read."""
     home = work / "home"
     home.mkdir()
-    user, group = 60_077, 60_077
-    os.chown(home, user, group)
+    os.chown(home, _USER_ID, _USER_ID)
     lines = {
-        "passwd": f"{USER}:x:{user}:{group}::{home}:/bin/sh\n",
-        "group": f"{USER}:x:{group}:\n",
-        "shadow": f"{USER}:{password_hash}:19000:0:99999:7:::\n",
+        "passwd": f"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/usr/sbin/nologin\n"
+        f"{USER}:x:{_USER_ID}:{_USER_ID}::{home}:/bin/sh\n",
+        "group": f"root:x:0:\nnogroup:x:65534:\ntty:x:5:\n{USER}:x:{_USER_ID}:\n",
+        "shadow": f"root:*:19000:0:99999:7:::\n{USER}:{password_hash}:19000:0:99999:7:::\n",
     }
     covers = {}
-    for name, line in lines.items():
-        real, copy = Path("/etc") / name, work / name
-        copy.write_text(real.read_text() + line)
-        copy.chmod(0o644 if name != "shadow" else 0o600)
-        covers[real] = copy
+    for name, text in lines.items():
+        covers[Path("/etc") / name] = copy = work / name
+        copy.write_text(text)
+        copy.chmod(0o600 if name == "shadow" else 0o644)
     return covers

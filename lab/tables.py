@@ -20,7 +20,7 @@ def write(plan: Plan, out: Path) -> pl.DataFrame:
     name = out / f"day{plan.day}"
     log = name.with_suffix(".json")
     truth = table(plan, json.loads(log.read_text())["record"])
-    metered = meter(name.with_suffix(".pcap.gz"), mode="std").frame
+    metered = meter(name.with_suffix(".pcap.gz"), mode="std").frame.sort("timestamp", *KEY)
     flows = label(metered, truth).select(
         "timestamp", *KEY, pl.col(STATISTICS).cast(pl.Float32), "label", "service"
     )

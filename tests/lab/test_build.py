@@ -58,6 +58,10 @@ def test_twenty_seconds_of_day_three(tmp_path):
     assert {"benign", "port_scan", "dns_tunnel"} <= found
     assert "unmatched" not in found
     assert {"dns", "web", "tls", "ssh", "ftp", "database"} <= set(flows["service"])
+    benign = flows.filter(label="benign")
+    # Passwords are right: files come over data connections, shells answer at length.
+    assert benign.filter(pl.col("dst_port").is_between(40_000, 40_999), service="ftp").height > 0
+    assert benign.filter(service="ssh")["bwd_non_empty_pkt_cnt"].max() > 10
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -5,6 +5,7 @@ import struct
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from lab.counts import counts
@@ -13,6 +14,7 @@ from lab.label import KEY, label
 
 from contraview.core.errors import InputError
 from contraview.modalities.flows import lab_traffic
+from contraview.modalities.flows.meter import meter
 from contraview.modalities.flows.schema import STATISTICS
 
 FOLDER = lab_traffic.day(1).parent
@@ -68,6 +70,16 @@ def test_flows_have_all_columns_and_the_labels_of_the_truth(day):
     assert not flows["label"].is_in(["unmatched"]).any()
     again = label(flows.drop("label", "service"), pl.read_parquet(lab_traffic.truth(day)))
     assert again.equals(flows)
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_the_flows_are_those_that_the_meter_makes_of_the_capture(day):
+    key = ["timestamp", *KEY]
+    metered = meter(lab_traffic.day(day), mode="std").frame.sort(key)
+    flows = pl.read_parquet(lab_traffic.flows(day))
+    assert metered.select(key).equals(flows.select(key))
+    metered, flows = (frame.select(STATISTICS).to_numpy() for frame in (metered, flows))
+    np.testing.assert_allclose(metered, flows, rtol=1e-6)
 
 
 def test_day_one_is_benign_and_the_others_mostly():
