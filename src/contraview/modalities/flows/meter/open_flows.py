@@ -74,20 +74,20 @@ class OpenFlows:
         goes_on = talk.order[flows.start] < kept.size
         begin = flows.start + goes_on
         size = flows.stop - begin
-        place = np.repeat(begin - np.cumsum(size) + size, size) + np.arange(size.sum())
+        busy, resting = np.flatnonzero(size), np.flatnonzero(size == 0)
+        begin, size, going = begin[busy], size[busy], np.flatnonzero(goes_on[busy])
+        offset = np.cumsum(size) - size
+        place = np.repeat(begin - offset, size) + np.arange(size.sum())
         chosen = talk.order[place] - kept.size
-        backward = talk.against[place] ^ np.repeat(flows.turned, size)
+        backward = talk.against[place] ^ np.repeat(flows.turned[busy], size)
 
-        states = blank(flows.start.size)
-        going = np.flatnonzero(goes_on)
-        put_rows(states, going, take_rows(kept, talk.order[flows.start[going]]))
-        first = (np.cumsum(size) - size)[~goes_on]
-        _introduce(states, packets, chosen[first], backward[first], np.flatnonzero(~goes_on))
-        states["closed"] = flows.closed
-
-        touched = np.flatnonzero(size)
+        states = blank(busy.size)
+        put_rows(states, going, take_rows(kept, talk.order[flows.start[busy[going]]]))
+        fresh = np.flatnonzero(~goes_on[busy])
+        _introduce(states, packets, chosen[offset[fresh]], backward[offset[fresh]], fresh)
+        states["closed"] = flows.closed[busy]
         track = Track(
-            start=(np.cumsum(size) - size)[touched],
+            start=offset,
             time=packets.time[chosen],
             payload=packets.payload[chosen],
             header=packets.header[chosen],
@@ -95,16 +95,18 @@ class OpenFlows:
             window=packets.window[chosen],
             backward=backward,
         )
-        measured = take_rows(states, touched)
-        measure(measured, track, self.mode)
-        put_rows(states, touched, measured)
+        measure(states, track, self.mode)
 
+        rest = talk.order[flows.start[resting]]
+        rest_ended = flows.ended[resting]
         shut = talk.order[flows.shut]
         voids = _voids(packets, shut[shut >= kept.size] - kept.size)
-        still_open = take_rows(states, np.flatnonzero(~flows.ended))
-        self.flows = join_rows(still_open, take_rows(kept, shut[shut < kept.size]), voids)
-        ended = np.flatnonzero(flows.ended & (states["phase"] == OPEN))
-        return take_rows(states, ended), packets.time.size - chosen.size
+        staying = np.concatenate([rest[~rest_ended], shut[shut < kept.size]])
+        still_open = take_rows(states, np.flatnonzero(~flows.ended[busy]))
+        self.flows = join_rows(take_rows(kept, staying), still_open, voids)
+        ended = rest[rest_ended & (kept["phase"][rest] == OPEN)]
+        ended_now = take_rows(states, np.flatnonzero(flows.ended[busy]))
+        return join_rows(take_rows(kept, ended), ended_now), packets.time.size - chosen.size
 
     def _expire(self) -> tuple[np.ndarray, int]:
         """End the flows that can get no further packet, and those there is no room for."""
@@ -117,7 +119,8 @@ class OpenFlows:
         else:
             gone = now - flows["last"] >= mode.idle
             ended = take_rows(flows, np.flatnonzero(gone))
-        self.flows = take_rows(flows, np.flatnonzero(~gone))
+        if gone.any():
+            self.flows = take_rows(flows, np.flatnonzero(~gone))
         evicted = self._evict()
         return join_rows(ended, evicted), evicted.size
 

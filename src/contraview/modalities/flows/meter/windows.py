@@ -18,7 +18,7 @@ from contraview.modalities.flows.meter.statistics import MOST_PACKETS
 
 WINDOW: Final = 131_072
 """Packets looked at together."""
-MAX_OPEN: Final = 262_144
+MAX_OPEN: Final = 131_072
 """Open flows kept; the longest silent are ended early beyond this many."""
 
 
