@@ -5,6 +5,7 @@ import io
 import struct
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 import pytest
 from meter_frames import (
@@ -25,7 +26,8 @@ from meter_frames import (
     udp,
 )
 
-from contraview.modalities.flows.meter import meter, stream
+from contraview.modalities.flows.meter import grouping, meter, stream, windows
+from contraview.modalities.flows.meter.feed import Feed
 
 A, B, A6, B6 = "10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2"
 INNER = ip(A, B, udp(5000, 53, 30))
@@ -379,3 +381,35 @@ def test_lanes_are_not_fooled_by_records_inside_payloads(tmp_path):
     found = metered(data, tmp_path)
     assert found.counts.packets == found.counts.metered == 200
     assert found.frame.height == 1
+
+
+@pytest.mark.parametrize("chunk", [64, 97, 1000])
+def test_small_chunks_change_nothing(chunk, tmp_path, monkeypatch):
+    """Records, sections and gzip members cut at every place between two reads."""
+    frames = [(START + k, ethernet(ip(A, B, udp(k % 5, 53, 11 * k)))) for k in range(40)]
+    ng = section() + interface() + b"".join(enhanced(t, frame) for t, frame in frames[:20])
+    ng += section(">") + interface(">")
+    ng += b"".join(enhanced(t, frame, ">") for t, frame in frames[20:])
+    captures = [pcap(frames), ng, gzip.compress(ng)]
+    whole = [metered(data, tmp_path) for data in captures]
+    monkeypatch.setattr(windows, "Feed", lambda source: Feed(source, chunk))
+    for data, expected in zip(captures, whole, strict=True):
+        found = metered(data, tmp_path)
+        assert found.counts == expected.counts
+        assert found.counts.metered == 40
+        ours, theirs = (side.frame.sort("flow_id") for side in (found, expected))
+        for name in ("flow_id", "flow_duration", "fwd_pkt_len_tot"):
+            assert ours[name].to_list() == theirs[name].to_list()
+        assert ours["iat_std"].to_list() == pytest.approx(theirs["iat_std"].to_list())
+
+
+def test_conversations_that_share_a_hash_are_told_apart(tmp_path, monkeypatch):
+    frames = [
+        (START + k, ethernet(ip(*((A, B) if k % 2 else (B, A)), udp(7, 7, k)))) for k in range(9)
+    ]
+    frames += [(START + 100 + k, ethernet(ip(A6, B6, udp(k % 3, 53)))) for k in range(9)]
+    expected = metered(pcap(frames), tmp_path)
+    monkeypatch.setattr(grouping, "_conversation_hash", lambda ends: ends.service * np.uint64(0))
+    found = metered(pcap(frames), tmp_path)
+    assert found.frame.equals(expected.frame)
+    assert found.frame.height == 4
