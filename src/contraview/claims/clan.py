@@ -13,11 +13,9 @@ from contraview.claims.claim import Claim, Experiment, Figures
 from contraview.claims.results import Data
 from contraview.claims.traffic import Traffic, lab, nsl_kdd, unsw_nb15
 from contraview.core.run import Run
-from contraview.core.seeds import numpy_generator, stream_seed
-from contraview.evaluation.anomaly import class_mean, class_mean_auroc
+from contraview.core.seeds import numpy_generator
+from contraview.evaluation.detection import AUROC, detection_figures, tpr_name
 from contraview.evaluation.few_label import few_labels, macro_f1
-from contraview.evaluation.splits import random_split
-from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr
 from contraview.systems.clan import siblings
 from contraview.systems.clan.attack_naming import AttackNaming
 from contraview.systems.clan.clan import Clan
@@ -26,11 +24,10 @@ from contraview.systems.clan.pretraining import fresh_encoder
 
 Scores = Mapping[str, Float[np.ndarray, " n"]]
 
-AUROC = "signed AUROC, class mean"
-TPR = "TPR at 1 % FPR, class mean"
 METHOD = "CLAN: copies as negatives, centre"
 OPPONENT = "copies as positives (NT-Xent), 5-NN"
 MAX_FPR = 0.01
+TPR = tpr_name(MAX_FPR)
 LABELS = (8, 16, 32, 64)
 FEW = f"macro F1, mean over {', '.join(map(str, LABELS))} labels a class"
 PRETRAINED, SCRATCH = "fine-tuned from CLAN", "trained from scratch"
@@ -51,7 +48,7 @@ class Detection:
         parts = self.traffic(run.seed)
         clan = Clan(**settings).fit(parts.benign, run=run)
         rows, test = clan.matrix(parts.benign), clan.matrix(parts.test)
-        return figures_of(_scores(clan, rows, test, run), parts.labels, run.seed)
+        return figures_of(_scores(clan, rows, test, run), parts.labels)
 
 
 def _scores(clan: Clan, rows: torch.Tensor, test: torch.Tensor, run: Run) -> Scores:
@@ -73,20 +70,13 @@ def _scores(clan: Clan, rows: torch.Tensor, test: torch.Tensor, run: Run) -> Sco
     }
 
 
-def figures_of(scores: Scores, labels: np.ndarray, seed: int) -> Figures:
-    """Both figures of every arm; the threshold comes from one half of the benign test rows."""
-    benign = np.flatnonzero(labels == "")
-    held, _ = random_split(len(benign), (0.5, 0.5), stream_seed(seed, "threshold") % 2**31)
-    classes = np.unique(labels[labels != ""])
-
-    def found(values: Float[np.ndarray, " n"]) -> float:
-        threshold = threshold_at_fpr(values[benign[held]], MAX_FPR)
-        return class_mean({c: alarm_rate(values[labels == c], threshold) for c in classes})
-
-    return {
-        AUROC: {arm: class_mean_auroc(v, labels, benign="") for arm, v in scores.items()},
-        TPR: {arm: found(values) for arm, values in scores.items()},
+def figures_of(scores: Scores, labels: np.ndarray) -> Figures:
+    """Both figures of every arm, as `contraview evaluate` gives them."""
+    found = {
+        arm: detection_figures(values.astype(np.float64), labels, labels == "", MAX_FPR)
+        for arm, values in scores.items()
     }
+    return {name: {arm: each[name] for arm, each in found.items()} for name in (AUROC, TPR)}
 
 
 @dataclass(frozen=True)

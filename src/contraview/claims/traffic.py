@@ -10,12 +10,10 @@ import numpy as np
 
 from contraview.claims.results import Data
 from contraview.core.seeds import numpy_generator
+from contraview.evaluation.detection import FEWEST
 from contraview.evaluation.splits import random_split
 from contraview.modalities.flows.data import Flows, read_flows
 from contraview.modalities.flows.datasets import dataset
-
-FEWEST = 20
-"""An attack class with fewer test rows than this is left out: its figure would be noise."""
 
 NSL_FAMILIES = {
     "dos": "apache2 back land mailbomb neptune pod processtable smurf teardrop udpstorm worm",
@@ -64,13 +62,13 @@ def _classes(flows: Flows, benign: str, family: Callable[[str], str]) -> np.ndar
 class PublicSet:
     """A labelled set, split at random in half: benign rows of one half to fit, the other to test.
 
-    This is the protocol of CLAN's paper (stratified random split, attack rows removed from the
-    training half) with rows capped so that a claim runs on a laptop.
+    This is the protocol of CLAN's paper: a stratified random split, attack rows removed from the
+    training half. `contraview fit ... --split random --seed N` makes the same split.
 
     Attributes:
         name: of the data set.
         benign: the label of benign rows.
-        fit: most benign rows to fit on.
+        fit: most benign rows to fit on; all of them where unset.
         quiet: most benign rows to test on.
         a_class: most rows of an attack class to test on.
         family: the class that an attack's label stands for.
@@ -78,9 +76,9 @@ class PublicSet:
 
     name: str
     benign: str
-    fit: int = 8_000
-    quiet: int = 8_000
-    a_class: int = 3_000
+    fit: int | None = None
+    quiet: int | None = None
+    a_class: int | None = None
     family: Callable[[str], str] = str
 
     def data(self) -> list[Data]:
@@ -91,7 +89,7 @@ class PublicSet:
         """The parts for one seed."""
         flows = read_flows(dataset(self.name))
         labels = _classes(flows, self.benign, self.family)
-        fit, test = random_split(labels, (0.5, 0.5), seed)
+        fit, test = random_split(flows.labels(), (0.5, 0.5), seed)
         generator = numpy_generator(seed, "traffic")
         rows = _test_rows(labels, test, self.quiet, self.a_class, generator)
         tested = np.isin(labels[fit], np.unique(labels[rows]))
@@ -124,7 +122,7 @@ class ShiftedSet:
         known = _classes(train, self.benign, self.family)
         labels = _classes(test, self.benign, self.family)
         every, generator = np.arange(len(labels)), numpy_generator(seed, "traffic")
-        rows = _test_rows(labels, every, len(labels), self.a_class, generator)
+        rows = _test_rows(labels, every, None, self.a_class, generator)
         return Traffic(
             benign=train.benign(),
             test=test.take(rows),
@@ -147,7 +145,7 @@ class Lab:
         first, second, third = (read_flows(dataset(f"lab_day{n}")) for n in (1, 2, 3))
         labels, named = _classes(third, "benign", str), second.labels()
         every, generator = np.arange(len(labels)), numpy_generator(0, "traffic")
-        rows = _test_rows(labels, every, len(labels), len(labels), generator)
+        rows = _test_rows(labels, every, None, None, generator)
         known = np.flatnonzero(np.isin(named, labels[rows]) | (named == "benign"))
         return Traffic(
             benign=first.benign(),
@@ -159,7 +157,11 @@ class Lab:
 
 
 def _test_rows(
-    labels: np.ndarray, rows: np.ndarray, quiet: int, a_class: int, generator: np.random.Generator
+    labels: np.ndarray,
+    rows: np.ndarray,
+    quiet: int | None,
+    a_class: int | None,
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Of ``rows`` all classes with enough of them, benign and attack classes capped, ascending."""
     kept = []
@@ -170,12 +172,12 @@ def _test_rows(
     return np.sort(np.concatenate(kept))
 
 
-def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
-    if len(rows) <= most:
+def _some(rows: np.ndarray, most: int | None, generator: np.random.Generator) -> np.ndarray:
+    if most is None or len(rows) <= most:
         return rows
     return np.sort(generator.choice(rows, most, replace=False))
 
 
 unsw_nb15 = PublicSet("unsw_nb15", benign="Normal")
-nsl_kdd = PublicSet("nsl_kdd", benign="normal", family=nsl_family)
+nsl_kdd = PublicSet("nsl_kdd", benign="normal")
 lab = Lab()

@@ -12,9 +12,8 @@ from contraview.apps.cli import splits
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
-from contraview.evaluation import anomaly, few_label
-from contraview.evaluation.splits import random_split
-from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr
+from contraview.evaluation import few_label
+from contraview.evaluation.detection import detection_figures
 
 
 def run(_verb: str, arguments: list[str]) -> int:
@@ -54,41 +53,8 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
         figures["macro F1"] = few_label.macro_f1(labels, predicted)
         figures["accuracy"] = few_label.accuracy(labels, predicted)
     if hasattr(system, "score"):
-        figures |= detection(system.score(data), labels, _is_benign(data), max_fpr)
+        figures |= detection_figures(system.score(data), labels, _is_benign(data), max_fpr)
     return figures
-
-
-def detection(
-    scores: np.ndarray, labels: np.ndarray, benign: np.ndarray, max_fpr: float
-) -> dict[str, float]:
-    """Signed AUROC and detection rates by class.
-
-    The threshold comes from one random half of the benign rows (seed 0); the realised false-alarm
-    rate is that of the other half.
-    """
-    if benign.all() or not benign.any():
-        raise InputError(
-            f"{int(benign.sum())} of {len(benign)} rows are benign; expected benign rows and "
-            "attacks: say which are benign, as in --benign 'label == BENIGN'"
-        )
-    quiet = scores[benign]
-    classes = {str(name): scores[~benign & (labels == name)] for name in np.unique(labels[~benign])}
-    by_class = {name: anomaly.auroc(quiet, values) for name, values in classes.items()}
-    unsigned = [anomaly.unsigned_auroc(quiet, values) for values in classes.values()]
-    first, second = random_split(len(quiet), (0.5, 0.5), seed=0)
-    threshold = threshold_at_fpr(quiet[first], max_fpr)
-    found = {name: alarm_rate(values, threshold) for name, values in classes.items()}
-    rate = f"{max_fpr:g}"
-    return {
-        "AUROC, class mean": anomaly.class_mean(by_class),
-        "unsigned AUROC, class mean": float(np.mean(unsigned)),
-        "average precision": anomaly.average_precision(quiet, scores[~benign]),
-        f"TPR at FPR {rate}, class mean": anomaly.class_mean(found),
-        f"TPR at FPR {rate}, all attacks": alarm_rate(scores[~benign], threshold),
-        f"realised FPR at {rate}": alarm_rate(quiet[second], threshold),
-        **{f"AUROC, {name}": value for name, value in by_class.items()},
-        **{f"TPR at FPR {rate}, {name}": value for name, value in found.items()},
-    }
 
 
 def _is_benign(data: Any) -> np.ndarray:

@@ -31,7 +31,7 @@ class Reason:
     """
 
     column: str
-    value: float | str | None
+    value: int | float | str | None
     usual: float | str
     percentile: float
     effect: float
@@ -77,7 +77,7 @@ class Usual:
             return float(self.quantiles[column][len(QUANTILES) // 2])
         return next(iter(self.shares[column]))
 
-    def percentile(self, column: str, value: float | str | None) -> float:
+    def percentile(self, column: str, value: int | float | str | None) -> float:
         """Percent of benign flows at or below a number, or with a category."""
         if column in self.shares:
             return 100.0 * self.shares[column].get(str(value), 0.0)
@@ -137,4 +137,4 @@ def explain(detector: "Detector", rows: pl.DataFrame, *, top: int = 5) -> list[l
         )
 
     named = rows.select(sources).to_dicts()
-    return [[reason(named[i], i, s) for s in order] for i, order in enumerate(strongest)]
+    return [[reason(named[i], i, s) for s in order] for i, order in enumerate(strongest.tolist())]
