@@ -32,7 +32,7 @@ def parse(prog: str, description: str, arguments: Sequence[str], **fields: tuple
                 prog=prog,
                 description=description,
                 args=list(arguments),
-                config=(tyro.conf.FlagConversionOff,),
+                config=(tyro.conf.FlagCreatePairsOff,),
             )
     except ValidationError as error:
         raise InputError(f"{prog}: {complaint(error)}") from None

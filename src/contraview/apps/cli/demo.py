@@ -8,6 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from contraview.apps.cli.arguments import parse
+from contraview.apps.cli.detect import target
 from contraview.apps.detection.alerts import write_alerts
 from contraview.apps.detection.detection import detect
 from contraview.apps.detection.detector import Detector
@@ -39,12 +40,13 @@ def run(_verb: str, arguments: list[str]) -> int:
         with_addresses=(bool, False),
         seed=(int, 0),
     )
+    detector = Detector(max_fpr=chosen.max_fpr)
     story = Run(chosen.out, seed=chosen.seed)
     story.log("begin", max_fpr=chosen.max_fpr, seed=chosen.seed)
     learnt_from, capture = lab_traffic.day(LEARN_DAY), lab_traffic.day(DETECT_DAY)
 
     _say(1, f"learning benign traffic from {learnt_from.name}")
-    detector = _fitted(learnt_from, chosen)
+    _fit(detector, learnt_from, chosen)
     _say(2, f"metering {capture.name}")
     flows = detector.read(capture)
     notes = [note.removeprefix(f"{capture}: ") for note in flows.intake.notes]
@@ -74,8 +76,7 @@ def _say(step: int, what: str) -> None:
     sys.stderr.flush()
 
 
-def _fitted(source: Path, chosen: Any) -> Detector:
-    detector = Detector(max_fpr=chosen.max_fpr)
+def _fit(detector: Detector, source: Path, chosen: Any) -> None:
     run = Run(chosen.out / MODEL, seed=chosen.seed)
     config = detector.config.model_dump(mode="json")
     run.log("fit", system=detector.slug, seed=chosen.seed, config=config)
@@ -83,7 +84,6 @@ def _fitted(source: Path, chosen: Any) -> Detector:
     detector.threshold()  # refuses a rate that the held-out flows cannot support
     detector.save(chosen.out / MODEL)
     clear_checkpoints(run)
-    return detector
 
 
 def _explained(detector: Detector, alerts: pl.DataFrame, run: Run) -> list[list[Reason]]:
@@ -98,9 +98,8 @@ def _explained(detector: Detector, alerts: pl.DataFrame, run: Run) -> list[list[
 def _write_alerts(
     path: Path, detector: Detector, alerts: pl.DataFrame, reasons: list[list[Reason]]
 ) -> None:
-    lines = io.StringIO()
-    write_alerts(lines, "eve", alerts, reasons, threshold=detector.threshold())
-    write_bytes(path, lines.getvalue().encode())
+    with target(path) as out:
+        write_alerts(out, "eve", alerts, reasons, threshold=detector.threshold())
 
 
 def _labelled(rows: pl.DataFrame) -> pl.DataFrame:

@@ -49,7 +49,7 @@ def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
     flows = detector.read(chosen.source)
     threshold = detector.threshold(chosen.max_fpr)
     seen = raised = 0
-    with _target(chosen.out) as out:
+    with target(chosen.out) as out:
         for rows in detect(detector, flows, max_fpr=chosen.max_fpr):
             alerts = rows.filter("alert")
             reasons = explain(detector, alerts)
@@ -64,7 +64,7 @@ def _rate(detector: Detector, max_fpr: float | None) -> float:
 
 
 @contextmanager
-def _target(path: Path | None) -> Iterator[IO[str]]:
+def target(path: Path | None) -> Iterator[IO[str]]:
     """Stdout, or a file that appears under its name once it is whole."""
     if path is None:
         yield sys.stdout

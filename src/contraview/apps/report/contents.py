@@ -26,7 +26,6 @@ class Learned:
         categories: input columns that are categories, with the values seen.
         constant: columns left out since they never moved, with their value.
         fingerprint: SHA-256 of the inputs.
-        settings: the system's settings.
     """
 
     rows: int
@@ -35,7 +34,6 @@ class Learned:
     categories: Mapping[str, Sequence[str]]
     constant: Mapping[str, float | str]
     fingerprint: str
-    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,12 @@ class Detected:
             ``timestamp``, addresses and ports, ``label`` (only ever used to judge), the inputs.
         reasons: why each alert stands out, in the order of the alerts in ``flows``.
         map: of the embeddings.
-        notes: what became of the packets, one sentence each.
     """
 
     name: str
     flows: pl.DataFrame
     reasons: Sequence[Sequence[Reason]]
     map: EmbeddingMap | None = None
-    notes: Sequence[str] = ()
 
     @cached_property
     def alerts(self) -> pl.DataFrame:
@@ -114,6 +110,7 @@ class Contents:
     system: str
     version: str
     seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
     learned: Learned | None = None
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Name of a source, and what was found in its data."""

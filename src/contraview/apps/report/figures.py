@@ -1,29 +1,40 @@
 """The figures of the report, each from plain arrays to one inline SVG."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.ticker import MaxNLocator
 
 from contraview.apps.report.judgement import KindFigures, Share
-from contraview.apps.report.markup import Markup
+from contraview.apps.report.markup import Markup, joined, tag
 from contraview.apps.report.style import COLOURS, INK, KINDS, MUTED, drawing, svg
 
+DAY: Final = 86_400
 BINS: Final = 60
+NARROW: Final = 360
+"""Width of a figure on a phone."""
 MARKERS: Final = "os^DvPX*"
 QUIET, FOUND, MISSED = COLOURS["quiet"], COLOURS["found"], COLOURS["missed"]
 CAPTURE: Final = COLOURS["capture"]
+
+
+def both(draw: Callable[[int], Markup], width: int = 620) -> Markup:
+    """A figure drawn twice, for a wide and for a narrow page; the style sheet shows one."""
+    wide, narrow = tag("div", draw(width), class_="wide"), tag("div", draw(NARROW), class_="narrow")
+    return joined(wide, narrow)
 
 
 def score_distributions(
     held_out: Float[np.ndarray, " m"],
     captured: Mapping[str, Float[np.ndarray, " _"]],
     threshold: float,
+    *,
+    width: int,
 ) -> Markup:
     """Held-out benign scores as an area, each group of ``captured`` as a line, the threshold."""
     groups = [held_out, *captured.values()]
@@ -34,14 +45,18 @@ def score_distributions(
         return np.histogram(scores, edges)[0] / max(len(scores), 1) * 100
 
     colours = {"benign flows": CAPTURE, "attacks": FOUND, "flows": CAPTURE}
-    with drawing(620, 270) as figure:
+    with drawing(width, 270) as figure:
         axes = figure.subplots()
         axes.stairs(
             share(held_out), edges, fill=True, color=QUIET, alpha=0.55, label="benign, held out"
         )
         for name, scores in captured.items():
             axes.stairs(
-                share(scores), edges, color=colours[name], linewidth=1.8, label=f"capture: {name}"
+                share(scores),
+                edges,
+                color=colours[name],
+                linewidth=1.8,
+                label=f"{name} of the capture",
             )
         axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(
@@ -56,8 +71,7 @@ def score_distributions(
         axes.set_ylim(bottom=0.02)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
         axes.set(xlabel="score, nats of surprise", xlim=(edges[0], edges[-1]))
-        axes.set_title("share of each group's flows in a bin, log scale", color=MUTED)
-        axes.legend(loc="upper right")
+        figure.legend(loc="outside upper left", ncols=3 if width > NARROW else 1)
         return svg(figure, "Distribution of scores of held-out benign flows and of the capture")
 
 
@@ -79,7 +93,12 @@ def kind_curves(kind: KindFigures, false_alarms: Share) -> Markup:
         roc.set(xscale="log", xlim=(least, 1), xlabel="false-alarm rate")
         roc.xaxis.set_major_formatter(lambda value, _: f"{value * 100:g} %")
         roc.set_title("found", color=MUTED)
-        precision.plot(*kind.precision_recall, color=CAPTURE)
+        recall, value = kind.precision_recall
+        # The ends, where nothing or everything is an alert, are drawn by convention only.
+        within = slice(
+            int(np.searchsorted(recall, 0, "right")), int(np.searchsorted(recall, 1)) + 1
+        )
+        precision.plot(recall[within], value[within], color=CAPTURE)
         precision.set(xlim=(0, 1), xlabel="recall", xticks=(0, 0.5, 1))
         precision.set_xticklabels(("0", "0.5", "1"))
         precision.set_title("precision", color=MUTED)
@@ -92,66 +111,57 @@ def kind_curves(kind: KindFigures, false_alarms: Share) -> Markup:
 
 def over_time(
     times: Sequence[datetime],
-    alerts: Shaped[np.ndarray, " n"],
+    alerts: Bool[np.ndarray, " n"],
     kinds: Shaped[np.ndarray, " n"] | None,
     *,
-    benign: str = "benign",
-    width: int = 1000,
+    benign: str,
+    width: int,
 ) -> Markup:
     """Alerts a time bin; where kinds are known, a lane for each with found and missed flows."""
     moments = np.asarray(date2num(list(times)))
-    edges = np.linspace(moments.min(), max(moments.max(), moments.min() + 1e-5), width // 8 + 1)
-    lanes = [] if kinds is None else [str(k) for k in np.unique(kinds) if k not in ("", benign)]
-    heights = [150, 20 * len(lanes)] if lanes else [150]
-    with drawing(width, sum(heights) + 70) as figure:
+    length, said = _bin((moments.max() - moments.min()) / (width / 8))
+    first = np.floor(moments.min() / length) * length
+    edges = first + length * np.arange(np.ceil((moments.max() - first) / length + 1e-9) + 1)
+    lanes = [] if kinds is None else [benign, *sorted(set(kinds.tolist()) - {"", benign})]
+    heights = [130, 20 * len(lanes)] if lanes else [130]
+    with drawing(width, sum(heights) + 75) as figure:
         grid = figure.subplots(
             len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
         ).ravel()
-        alarm = alerts if kinds is None else alerts & (kinds == benign)
-        true = np.zeros_like(alerts) if kinds is None else alerts & (kinds != benign)
-        bottom, _ = np.histogram(moments[true], edges)
-        upper, _ = np.histogram(moments[alarm], edges)
-        if kinds is not None:
-            grid[0].stairs(bottom, edges, fill=True, color=FOUND, label="alerts on attacks")
-        grid[0].stairs(
-            bottom + upper,
-            edges,
-            baseline=bottom,
-            fill=True,
-            color=CAPTURE,
-            label="alerts" if kinds is None else "false alarms",
-        )
+        counts, _ = np.histogram(moments[alerts], edges)
+        grid[0].stairs(counts, edges, fill=True, color=FOUND)
         grid[0].yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        grid[0].set_title(f"alerts in {_length(edges[1] - edges[0])}", color=MUTED)
+        grid[0].set_title(f"alerts in {said}", color=MUTED)
         if kinds is not None:
-            grid[0].legend(loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.22))
-        if lanes:
             _lanes(grid[1], moments, alerts, kinds, lanes, edges)
-        bottom_axes = grid[-1]
-        locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=max(4, width // 110))
-        bottom_axes.xaxis.set_major_locator(locator)
-        bottom_axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
-        bottom_axes.set(xlim=(edges[0], edges[-1]), xlabel="time, UTC")
+        bottom = grid[-1]
+        locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=max(6, width // 80))
+        bottom.xaxis.set_major_locator(locator)
+        bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+        bottom.set(xlim=(edges[0], edges[-1]), xlabel="time, UTC")
         return svg(figure, "Alerts over time in UTC")
 
 
 def _lanes(
     axes: Axes,
-    moments: np.ndarray,
-    alerts: np.ndarray,
-    kinds: Any,
+    moments: Float[np.ndarray, " n"],
+    alerts: Bool[np.ndarray, " n"],
+    kinds: Shaped[np.ndarray, " n"],
     lanes: Sequence[str],
-    edges: np.ndarray,
+    edges: Float[np.ndarray, " _"],
 ) -> None:
-    """One line a kind: its flows that raised an alert above, those that did not below."""
-    width = edges[1] - edges[0]
+    """One line a kind: flows that raised an alert above, those that did not below.
+
+    In the first lane, that of benign flows, there is nothing to miss: it has false alarms only.
+    """
     for place, kind in enumerate(lanes):
-        for raised, colour, offset in ((True, FOUND, 0.05), (False, MISSED, -0.35)):
+        marks = [(True, FOUND, 0.06), (False, MISSED, -0.34)] if place else [(True, CAPTURE, -0.14)]
+        for raised, colour, offset in marks:
             rows = (kinds == kind) & (alerts == raised)
             there = np.flatnonzero(np.histogram(moments[rows], edges)[0])
-            spans = [(edges[i], width) for i in there]
+            spans = [(edges[i], edges[1] - edges[0]) for i in there]
             y = len(lanes) - 1 - place + offset
-            axes.broken_barh(spans, (y, 0.3), facecolors=colour, linewidth=0)
+            axes.broken_barh(spans, (y, 0.28), facecolors=colour, linewidth=0)
     axes.set(ylim=(-0.6, len(lanes) - 0.4), yticks=range(len(lanes)))
     axes.set_yticklabels(lanes[::-1])
     axes.grid(visible=False)
@@ -163,11 +173,20 @@ def embedding_map(
     explained: float,
     *,
     benign: str,
+    width: int,
 ) -> Markup:
     """Two principal axes of the embeddings; the group ``benign`` as a quiet cloud."""
-    with drawing(620, 400) as figure:
+    beside = width > NARROW
+    wide, tall = np.ptp(places, axis=0)
+    names = sorted(
+        set(groups.tolist()) - {benign}, key=lambda name: (-(groups == name).sum(), name)
+    )
+    room = width - 180 if beside else width
+    height = np.clip(room * tall / max(wide, 1e-9), 180, 380) + (
+        60 if beside else 60 + 9 * len(names)
+    )
+    with drawing(width, int(height)) as figure:
         axes = figure.subplots()
-        names = sorted(set(groups.tolist()) - {benign}, key=lambda name: -(groups == name).sum())
         quiet = places[groups == benign]
         axes.scatter(*quiet.T, s=9, color=QUIET, alpha=0.5, linewidths=0, label=benign)
         for i, name in enumerate(names):
@@ -181,15 +200,19 @@ def embedding_map(
                 label=name,
             )
         axes.set(xticks=(), yticks=(), aspect="equal", adjustable="datalim")
-        axes.set_xlabel(f"two principal axes, {explained:.0%} of the variance")
-        figure.legend(loc="outside right upper", markerscale=1.5, handletextpad=0.3)
+        axes.spines["bottom"].set_visible(False)
+        axes.set_xlabel(f"two principal axes, {100 * explained:.0f} % of the variance")
+        place = "outside right upper" if beside else "outside lower left"
+        columns = 1 if beside else 2
+        figure.legend(loc=place, ncols=columns, markerscale=1.5, handletextpad=0.3)
         return svg(figure, "Map of the embeddings of benign flows and alerts")
 
 
-def training(steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
+def training(steps: Mapping[str, Sequence[Mapping[str, Any]]], *, width: int) -> Markup:
     """Loss and effective rank of each training over its steps."""
-    with drawing(620, 210) as figure:
-        loss, rank = figure.subplots(1, 2)
+    beside = width > NARROW
+    with drawing(width, 210 if beside else 380) as figure:
+        loss, rank = figure.subplots(1, 2) if beside else figure.subplots(2, 1)
         for i, (name, events) in enumerate(steps.items()):
             x = [event["step"] for event in events]
             loss.plot(x, [event["loss"] for event in events], color=KINDS[i % 8], label=name)
@@ -207,10 +230,13 @@ def training(steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
         return svg(figure, "Loss and effective rank over the steps of training")
 
 
-def _length(days: float) -> str:
-    """The width of a bin in words."""
-    seconds = days * 86_400
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} seconds"
+def _bin(days: float) -> tuple[float, str]:
+    """The first round bin that is at least so long, in days and in words."""
+    units = {"seconds": 1, "minutes": 60, "hours": 3600, "days": DAY}
+    steps = [1, 2, 5, 10, 15, 30]
+    for unit, size in units.items():
+        for step in steps if size < 3600 else [1, 2, 4, 8]:
+            if step * size >= days * DAY:
+                return step * size / DAY, f"{step} {unit}" if step > 1 else f"a {unit[:-1]}"
+    whole = int(np.ceil(days))
+    return float(whole), f"{whole} days"

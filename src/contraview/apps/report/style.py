@@ -38,10 +38,30 @@ COLOURS: Final = {
 }
 """Name of the CSS variable, and its colour in light mode; no two are equal."""
 
+DARK: Final = {
+    "ink": "#e8ebef",
+    "muted": "#a3adb9",
+    "grid": "#343c47",
+    "surface": "#1a1f26",
+    "quiet": "#7d8897",
+    "capture": "#58b0ee",
+    "found": "#f58049",
+    "missed": "#e9c46a",
+    "kind-1": "#58a6e0",
+    "kind-2": "#f07c30",
+    "kind-3": "#2fc79a",
+    "kind-4": "#e79cc4",
+    "kind-5": "#f0b93f",
+    "kind-6": "#9bd5f7",
+    "kind-7": "#b392f0",
+    "kind-8": "#c9a27c",
+}
+"""The same names in dark mode."""
+
 INK, MUTED, GRID = COLOURS["ink"], COLOURS["muted"], COLOURS["grid"]
 KINDS: Final = [colour for name, colour in COLOURS.items() if name.startswith("kind-")]
 
-STYLE: Final[dict[str, Any]] = {
+STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "contraview",  # the same figure gives the same bytes
     "text.parse_math": False,  # a "$" in somebody's data is a dollar sign

@@ -1,5 +1,6 @@
 """Numbers, quantities and times as a person reads them."""
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -12,22 +13,25 @@ _BYTES: Final = re.compile(r"_len_(?!var)|bytes_mean|win_bytes|rate_mean|bytes_p
 _PER_SECOND: Final = re.compile(r"_per_s$|rate_mean$")
 
 
-def count(number: float) -> str:
+def count(number: int | float) -> str:
     """1,234"""
     return f"{number:,.0f}"
 
 
 def percent(share: float) -> str:
-    """A share in percent with about two digits that matter: 0.94 %, 12.3 %, 100 %."""
-    value = 100 * share
-    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{digits}f} %"
+    """A share in percent with the digits that matter: 0.94 %, 12.3 %, 100 %."""
+    return f"{_hundredths(share)} %"
 
 
 def percents(figure: Figure) -> str:
     """A share with its interval: 0.94 % [0.71, 1.21]."""
-    low, high = (f"{100 * bound:.3g}" for bound in (figure.low, figure.high))
-    return f"{percent(figure.value)} [{low}, {high}]"
+    return f"{percent(figure.value)} [{_hundredths(figure.low)}, {_hundredths(figure.high)}]"
+
+
+def _hundredths(share: float) -> str:
+    value = 100 * share
+    digits = 2 if value < 9.995 else 1
+    return f"{value:.{digits}f}" if 0 < value < 99.95 else f"{value:.0f}"
 
 
 def decimals(figure: Figure) -> str:
@@ -35,19 +39,19 @@ def decimals(figure: Figure) -> str:
     return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
-def number(value: float) -> str:
+def number(value: int | float) -> str:
     """At most four digits that matter: 0.01234, 12.34, 12,340."""
-    if value == int(value) and abs(value) < 1e15:
+    if value % 1 == 0 and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def quantity(column: str, value: float | str | None) -> str:
+def quantity(column: str, value: int | float | str | None) -> str:
     """A value of a column, with its unit where the column is one of the meter's statistics."""
-    if value is None:
-        return "missing"
     if isinstance(value, str):
         return value
+    if value is None or math.isnan(value):
+        return "missing"
     if column not in STATISTICS:
         return number(value)
     if _TIMES.search(column):
@@ -63,14 +67,14 @@ def moment(time: datetime) -> str:
     return f"{aware.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def _duration(microseconds: float) -> str:
+def _duration(microseconds: int | float) -> str:
     for unit, size in (("h", 3.6e9), ("min", 6e7), ("s", 1e6), ("ms", 1e3)):
         if abs(microseconds) >= 2 * size or (unit in ("s", "ms") and abs(microseconds) >= size):
             return f"{number(microseconds / size)} {unit}"
     return f"{number(microseconds)} µs"
 
 
-def _scaled(value: float, unit: str) -> str:
+def _scaled(value: int | float, unit: str) -> str:
     for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= 10 * size or (prefix != "k" and value >= size):
             return f"{value / size:.3g} {prefix}{unit}"
