@@ -1,6 +1,8 @@
 """Tables in: roles, benign rows, batches, what a model may be given."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 from contraview.core.errors import InputError
 from contraview.modalities.flows.data import Flows, FlowSource, read_flows
+from contraview.modalities.flows.readers.parquet import KIND_KEY
+from contraview.modalities.flows.schema import STATISTICS
 
 
 @pytest.fixture
@@ -221,3 +225,56 @@ def test_a_public_set_reads_the_same_from_csv(shared_data: Path, tmp_path: Path)
     flows: Flows = read_flows(tmp_path / "headerless.txt")
     assert flows.kind == "nsl_kdd"
     assert flows.fingerprint() == read_flows(parquet).fingerprint()
+
+
+def test_a_parquet_file_may_name_its_kind(tmp_path: Path) -> None:
+    metered = pl.DataFrame({name: [1.0, 2.0] for name in STATISTICS})
+    metered.write_parquet(tmp_path / "plain.parquet")
+    metered.write_parquet(tmp_path / "std.parquet", metadata={KIND_KEY: "meter/std"})
+    plain, std = read_flows(tmp_path / "plain.parquet"), read_flows(tmp_path / "std.parquet")
+    assert (plain.kind, std.kind) == ("lycos2017", "meter/std")
+    assert read_flows(tmp_path / "plain.parquet", kind="meter/lycos").kind == "meter/lycos"
+    plain.require("meter/lycos", STATISTICS, ())
+    with pytest.raises(InputError, match="is meter/std, but the model learnt from lycos2017"):
+        std.require("lycos2017", STATISTICS, ())
+
+
+def test_a_filter_that_empties_everything_leaves_no_batch(table: pl.DataFrame) -> None:
+    flows = read_flows(table, labels="Label").filter(pl.col("bytes") > 99)
+    assert (len(flows), list(flows.batches())) == (0, [])
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from contraview.modalities.flows.data import read_flows
+flows = read_flows(sys.argv[1])
+rows = sum(batch.height for batch in flows.batches())
+print(rows, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    peaks = []
+    for rows in (600_000, 6_000_000):
+        n = np.arange(rows)
+        table = pl.DataFrame({"a": n / 8, "b": n % 977, "c": n % 13, "p": pl.Series(n % 5) + 0.5})
+        table.write_csv(tmp_path / "t.csv")
+        command = [sys.executable, "-c", PEAK, str(tmp_path / "t.csv")]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        found, peak = map(int, run.stdout.split())
+        assert found == rows
+        peaks.append(peak)
+    assert peaks[1] < 1.3 * peaks[0], peaks
+
+
+def test_parts_and_benign_flags(table: pl.DataFrame) -> None:
+    flows = read_flows(table, benign="Label == ok")
+    assert flows.is_benign().tolist() == [True, True, True, False] * 10
+    parts = list(flows.parts(15))
+    assert [len(part) for part in parts] == [15, 15, 10]
+    assert pl.concat([part.collect() for part in parts]).equals(flows.collect())
+    with pytest.raises(InputError, match="which rows are benign is not known"):
+        read_flows(table, labels="Label").is_benign()

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 from pydantic import Field
 
 from contraview.core.config import Config
@@ -20,8 +20,7 @@ from contraview.modalities.flows.kinds.metered import INTERCHANGEABLE
 from contraview.modalities.flows.readers.parquet import reading
 from contraview.modalities.flows.readers.source import read_raw
 from contraview.modalities.flows.roles import Named, is_text
-
-BATCH: Final = 65_536
+from contraview.modalities.flows.rows import SLICE, Rows
 
 
 class FlowSource(Config):
@@ -56,7 +55,7 @@ class FlowSource(Config):
                 )
         kind = kinds[0]
         told = () if self.labels is None else (self.labels,)
-        frame, roles, intake = take_in(
+        rows, roles, intake = take_in(
             raws,
             kind,
             Named(
@@ -72,7 +71,7 @@ class FlowSource(Config):
             condition = usual if set(usual.columns) <= set(roles.labels) else None
         return Flows(
             kind=kind.name,
-            frame=frame,
+            rows=rows,
             numeric=tuple(roles.numeric),
             categorical=tuple(roles.categorical),
             identity=tuple(roles.identity),
@@ -109,7 +108,7 @@ class Flows:
 
     Attributes:
         kind: what kind of records they are; a model takes the kind it was fitted on.
-        frame: all columns, in the order of the source's rows.
+        rows: all columns of the rows kept, in the order of the source.
         numeric: inputs that are numbers.
         categorical: inputs that are categories.
         identity: who talked to whom (addresses, ports, ids); never inputs.
@@ -121,7 +120,7 @@ class Flows:
     """
 
     kind: str
-    frame: pl.LazyFrame
+    rows: Rows
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     identity: tuple[str, ...]
@@ -132,29 +131,47 @@ class Flows:
     intake: Intake
 
     @property
+    def frame(self) -> pl.LazyFrame:
+        """All columns and rows as one lazy table."""
+        return self.rows.frame
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The inputs, numeric ones first."""
         return (*self.numeric, *self.categorical)
 
     def __len__(self) -> int:
-        return self.query(pl.len()).item()
+        return self.collect(pl.len()).item()
 
-    def collect(self) -> pl.DataFrame:
-        """All rows in memory."""
+    def collect(self, *expressions: pl.Expr) -> pl.DataFrame:
+        """All rows in memory, or what ``expressions`` make of them."""
         with reading(self.intake.sources[0]):
-            return self.frame.collect()
+            return (self.frame.select(expressions) if expressions else self.frame).collect()
 
-    def query(self, *expressions: pl.Expr) -> pl.DataFrame:
-        """Expressions over all rows, worked out batch by batch where they allow it."""
-        with reading(self.intake.sources[0]):
-            return self.frame.select(expressions).collect(engine="streaming")
-
-    def batches(self, rows: int = BATCH) -> Iterator[pl.DataFrame]:
+    def batches(self, rows: int = SLICE) -> Iterator[pl.DataFrame]:
         """The rows in order, at most ``rows`` at a time, in constant memory."""
         with reading(self.intake.sources[0]):
-            yield from self.frame.collect_batches(
-                chunk_size=rows, maintain_order=True, engine="streaming"
+            yield from self.rows.slices(rows)
+
+    def inputs(self, rows: int = SLICE) -> Iterator[pl.DataFrame]:
+        """As `batches`, with the inputs alone."""
+        with reading(self.intake.sources[0]):
+            yield from self.rows.then(lambda part: part.select(self.columns)).slices(rows)
+
+    def parts(self, rows: int = SLICE) -> Iterator["Flows"]:
+        """The rows in order as `Flows` of at most ``rows`` rows each, held in memory one by one."""
+        for frame in self.batches(rows):
+            yield replace(self, rows=Rows.of([frame.lazy()]))
+
+    def is_benign(self) -> Bool[np.ndarray, " n"]:
+        """Which rows are known as benign."""
+        if self.condition is None:
+            raise InputError(
+                f"{self.intake.sources[0]}: which rows are benign is not known; say it, as in "
+                "--benign 'label == BENIGN'"
             )
+        kept = self.condition.expression(self.frame.collect_schema())
+        return self.collect(kept.alias("kept"))["kept"].to_numpy()
 
     def benign(self) -> "Flows":
         """The rows that are known as benign; all of them where nothing says which are.
@@ -167,7 +184,7 @@ class Flows:
         kept = self.filter(self.condition.expression(self.frame.collect_schema()))
         if not len(kept):
             column = self.condition.columns[0]
-            there = self.query(text(column).unique().drop_nulls().sort().head(10))[column]
+            there = self.collect(text(column).unique().drop_nulls().sort().head(10))[column]
             raise InputError(
                 f"{self.intake.sources[0]}: {self.condition.text!r} keeps no row; "
                 f"{column!r} holds {', '.join(there)}"
@@ -176,11 +193,12 @@ class Flows:
 
     def filter(self, condition: pl.Expr) -> "Flows":
         """The rows for which a polars expression is true."""
-        return replace(self, frame=self.frame.filter(condition))
+        return replace(self, rows=self.rows.then(lambda part: part.filter(condition)))
 
     def take(self, rows: Int[np.ndarray, " n"] | Sequence[int]) -> "Flows":
-        """The rows with these numbers, counted from 0, in this order."""
-        return replace(self, frame=self.frame.select(pl.all().gather(np.asarray(rows, np.int64))))
+        """The rows with these numbers, counted from 0, in this order; they are held in memory."""
+        taken = self.collect(pl.all().gather(np.asarray(rows, np.int64)))
+        return replace(self, rows=Rows.of([taken.lazy()]))
 
     def labels(self) -> Shaped[np.ndarray, " n"]:
         """The class of each row as text; empty where it has none."""
@@ -188,7 +206,7 @@ class Flows:
             raise InputError(
                 f"{self.intake.sources[0]}: has no labels; name their column with labels"
             )
-        cells = self.query(text(self.label).fill_null(""))
+        cells = self.collect(text(self.label).fill_null(""))
         return cells[self.label].to_numpy().astype(np.str_)
 
     def require(self, kind: str, numeric: Sequence[str], categorical: Sequence[str]) -> None:
@@ -221,7 +239,7 @@ class Flows:
         """
         digest = hashlib.sha256("\x1f".join(self.columns).encode())
         texts = hashlib.sha256()
-        for rows in replace(self, frame=self.frame.select(self.columns)).batches():
+        for rows in self.inputs():
             numbers = rows.select(pl.col(self.numeric).cast(pl.Float32)).to_numpy()
             digest.update(np.ascontiguousarray(numbers).tobytes())
             if self.categorical:

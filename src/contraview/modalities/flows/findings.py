@@ -1,6 +1,7 @@
 """What a fit should say about its data before anybody trusts the result."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from contraview.modalities.flows.data import BATCH, Flows
+from contraview.core.errors import InputError
+from contraview.modalities.flows.data import Flows
 
 RARE: Final = 10
 """A category with fewer rows than this is rare: little can be learnt about it."""
@@ -138,20 +140,32 @@ class Findings:
 
 def inspect(flows: Flows) -> Findings:
     """Look through the inputs of ``flows``, in constant memory but for one number a row."""
-    found = flows.query(*_counts(flows)).row(0, named=True)
-    rows = found["rows"]
+    counts, hashes = [], [np.zeros(0, np.uint64)]
+    categories: dict[str, Counter[str]] = {column: Counter() for column in flows.categorical}
+    alike: tuple[tuple[str, str], ...] = ()
+    for rows in flows.inputs():
+        alike = alike if counts else _alike(rows.select(flows.numeric))
+        counts.append(rows.select(_counts(flows)))
+        hashes.append(rows.hash_rows().to_numpy())
+        for column, values in categories.items():
+            found = rows[column].drop_nulls().value_counts()
+            values.update(dict(found.iter_rows()))
+    if not counts:
+        raise InputError(f"{flows.intake.sources[0]}: no rows to look at")
+    every = pl.concat(counts)
+    total, low, high = every.sum(), every.min(), every.max()
+    rows_seen = int(total["rows"].item())
 
     def counted(what: str, columns: Sequence[str]) -> dict[str, int]:
-        return {c: found[f"{what} {c}"] for c in columns if found[f"{what} {c}"]}
+        return {c: n for c in columns if (n := int(total[f"{what} {c}"].item()))}
 
     missing, nan = counted("missing", flows.columns), counted("nan", flows.numeric)
-    categories = {column: _values(flows, column) for column in flows.categorical}
     constant: dict[str, float | str] = {
-        column: found[f"low {column}"]
+        column: low[f"low {column}"].item()
         for column in flows.numeric
         if column not in missing
         and column not in nan
-        and found[f"low {column}"] == found[f"high {column}"]
+        and low[f"low {column}"].item() == high[f"high {column}"].item()
     }
     constant |= {
         column: next(iter(values))
@@ -159,7 +173,7 @@ def inspect(flows: Flows) -> Findings:
         if len(values) == 1 and column not in missing
     }
     return Findings(
-        rows=rows,
+        rows=rows_seen,
         corrupt=flows.intake.corrupt,
         first_corrupt=flows.intake.first,
         notes=flows.intake.notes,
@@ -168,11 +182,11 @@ def inspect(flows: Flows) -> Findings:
         infinite=counted("infinite", flows.numeric),
         negative=counted("negative", [c for c in flows.numeric if _never_negative(c)]),
         constant=constant,
-        duplicates=1 - found["distinct"] / rows if rows else 0.0,
-        alike=_alike(flows, [column for column in flows.numeric if column not in constant]),
+        duplicates=1 - len(np.unique(np.concatenate(hashes))) / rows_seen,
+        alike=tuple((a, b) for a, b in alike if a not in constant and b not in constant),
         identity=flows.identity,
         left_out=flows.left_out,
-        categories=categories,
+        categories={column: _by_rows(values) for column, values in categories.items()},
     )
 
 
@@ -181,8 +195,7 @@ def _never_negative(column: str) -> bool:
 
 
 def _counts(flows: Flows) -> Iterator[pl.Expr]:
-    yield pl.len().alias("rows")
-    yield pl.struct(flows.columns).hash().n_unique().alias("distinct")
+    yield pl.len().cast(pl.Int64).alias("rows")
     for column in flows.columns:
         yield pl.col(column).null_count().alias(f"missing {column}")
     for column in flows.numeric:
@@ -194,17 +207,14 @@ def _counts(flows: Flows) -> Iterator[pl.Expr]:
         yield value.max().alias(f"high {column}")
 
 
-def _values(flows: Flows, column: str) -> dict[str, int]:
-    """The rows of each value, most frequent first, then by name."""
-    counts = flows.query(pl.col(column).drop_nulls().value_counts().struct.unnest())
-    counts = counts.sort("count", column, descending=[True, False])
-    return dict(counts.iter_rows())
+def _by_rows(values: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent first, then by name."""
+    return dict(sorted(values.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _alike(flows: Flows, columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Each column with the first earlier one it goes with, over the first rows."""
-    rows = flows.frame.select(pl.col(columns).cast(pl.Float64)).head(BATCH)
-    values = rows.collect().to_numpy()
+def _alike(rows: pl.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Each column with the first earlier one it goes with."""
+    values = rows.cast(pl.Float64).to_numpy()
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(values)
         center = np.where(finite, values, 0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
@@ -213,7 +223,7 @@ def _alike(flows: Flows, columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
         unit = centered / np.where(length > 0, length, 1)
         together = np.triu(np.abs(unit.T @ unit) >= ALIKE, k=1)
     firsts = {int(b): int(np.argmax(together[:, b])) for b in np.flatnonzero(together.any(axis=0))}
-    return tuple((columns[a], columns[b]) for b, a in firsts.items())
+    return tuple((rows.columns[a], rows.columns[b]) for b, a in firsts.items())
 
 
 def _several(texts: Iterable[str]) -> str:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from typing import Any, Final
 
 import polars as pl
@@ -14,6 +12,7 @@ from contraview.modalities.flows.kinds.kind import Kind
 from contraview.modalities.flows.readers.parquet import reading
 from contraview.modalities.flows.readers.raw import LINE, Raw
 from contraview.modalities.flows.roles import Census, Named, Roles, assign, is_text
+from contraview.modalities.flows.rows import Rows
 
 CORRUPT_LIMIT: Final = 0.05
 """A larger share of corrupt rows is an error: the source is not what it is taken for."""
@@ -38,8 +37,8 @@ class Intake:
     notes: tuple[str, ...]
 
 
-def take_in(raws: Sequence[Raw], kind: Kind, named: Named) -> tuple[pl.LazyFrame, Roles, Intake]:
-    """One lazy table of all parts, the roles of its columns, and the account of what was read.
+def take_in(raws: Sequence[Raw], kind: Kind, named: Named) -> tuple[Rows, Roles, Intake]:
+    """The typed rows of all parts, the roles of their columns, and the account of what was read.
 
     Raises:
         InputError: a part has other columns than the first, a column that ``kind`` needs is
@@ -47,27 +46,25 @@ def take_in(raws: Sequence[Raw], kind: Kind, named: Named) -> tuple[pl.LazyFrame
     """
     name = raws[0].name if len(raws) == 1 else f"{raws[0].name} and {len(raws) - 1} more"
     with reading(name):
-        parts = _aligned(raws, kind)
-        table = pl.concat(parts, how="diagonal_relaxed") if len(parts) > 1 else parts[0]
-        schema = table.collect_schema()
-        census = Census(table, schema)
+        rows = Rows.of(_complete(raws, kind))
+        schema = rows.frame.collect_schema()
+        census = Census(rows, kind)
         roles = assign(name, kind, schema, census, named)
         checked = _numbers_in_text(kind, roles, schema)
-        corrupt_row = reduce(or_, map(is_corrupt, checked), pl.lit(value=False))
-        corrupt = 0
-        if any(census.filled(column) > census.numbers(column) for column in checked):
-            corrupt = table.select(corrupt_row.sum()).collect(engine="streaming").item()
-            table = table.filter(~corrupt_row)
-        intake = _account(raws, parts, checked, census.rows, corrupt)
-        casts = [number(column).alias(column) for column in checked]
-        casts += [pl.col(c).cast(pl.Int8) for c in roles.numeric if schema.get(c) == pl.Boolean]
-        casts += [category(column, kind.blank).alias(column) for column in roles.categorical]
-        casts += [_time(table, c).alias(c) for c in roles.time[:1] if is_text(schema[c])]
-    derived = [expression.alias(column) for column, expression in kind.derived.items()]
-    return table.drop(LINE, strict=False).with_columns(*casts, *derived), roles, intake
+        whole, corrupt, first = _without_corrupt(raws, rows, census, checked)
+        intake = _account(raws, census.rows, corrupt, first)
+        expressions = [number(column).alias(column) for column in checked]
+        expressions += [
+            pl.col(c).cast(pl.Int8) for c in roles.numeric if schema.get(c) == pl.Boolean
+        ]
+        expressions += [category(column, kind.blank).alias(column) for column in roles.categorical]
+        expressions += [_time(whole, c).alias(c) for c in roles.time[:1] if is_text(schema[c])]
+        expressions += [derived.alias(column) for column, derived in kind.derived.items()]
+    typed = whole.then(lambda part: part.drop(LINE, strict=False).with_columns(expressions))
+    return typed, roles, intake
 
 
-def _aligned(raws: Sequence[Raw], kind: Kind) -> list[pl.LazyFrame]:
+def _complete(raws: Sequence[Raw], kind: Kind) -> list[pl.LazyFrame]:
     """The parts, each with the columns it must have."""
     schemas = [raw.cells.collect_schema() for raw in raws]
     parts = []
@@ -96,17 +93,33 @@ def _numbers_in_text(kind: Kind, roles: Roles, schema: Mapping[str, Any]) -> lis
     return [column for column in columns if is_text(schema[column])]
 
 
-def _account(
-    raws: Sequence[Raw],
-    parts: Sequence[pl.LazyFrame],
-    checked: Sequence[str],
-    rows: int,
-    corrupt: int,
-) -> Intake:
+def _without_corrupt(
+    raws: Sequence[Raw], rows: Rows, census: Census, checked: Sequence[str]
+) -> tuple[Rows, int, str]:
+    """The rows without a text in a column of numbers, how many were left out, and the first."""
+    if all(census.filled[column] == census.numbers[column] for column in checked):
+        return rows, 0, ""
+    wrong = pl.any_horizontal([is_corrupt(column) for column in checked])
+    count, first = 0, ""
+    for raw, (part, height) in zip(raws, rows.parts, strict=True):
+        is_file = LINE in part.collect_schema()
+        numbered = part if is_file else part.with_row_index(LINE, 1)
+        for found in Rows(((numbered, height),)).then(lambda part: part.filter(wrong)).slices():
+            first = first or f"{raw.name}: {'line' if is_file else 'row'} {_tell(found, checked)}"
+            count += found.height
+    return rows.then(lambda part: part.filter(~wrong)), count, first
+
+
+def _tell(rows: pl.DataFrame, checked: Sequence[str]) -> str:
+    """Where the first text in a column of numbers stands and what it is."""
+    flags = rows.select(is_corrupt(column).alias(column) for column in checked).row(0)
+    column = next(c for c, flag in zip(checked, flags, strict=True) if flag)
+    return f"{rows[LINE][0]}, column {column!r}: {rows[column][0][:40]!r} is no number"
+
+
+def _account(raws: Sequence[Raw], rows: int, corrupt: int, first: str) -> Intake:
     malformed = sum(raw.malformed.count for raw in raws)
-    first = next((raw.malformed.first for raw in raws if raw.malformed.count), "")
-    if corrupt and not first:
-        first = _first_corrupt(raws, parts, checked)
+    first = next((raw.malformed.first for raw in raws if raw.malformed.count), first)
     kept, lost = rows - corrupt, malformed + corrupt
     if lost > CORRUPT_LIMIT * (rows + malformed):
         raise InputError(
@@ -119,36 +132,12 @@ def _account(
     return Intake(tuple(raw.name for raw in raws), kept, lost, first, notes)
 
 
-def _first_corrupt(
-    raws: Sequence[Raw], parts: Sequence[pl.LazyFrame], checked: Sequence[str]
-) -> str:
-    """Where the first text in a column of numbers stands: file, line or row, column, text."""
-    wrong = [is_corrupt(column).alias(column) for column in checked]
-    for raw, part in zip(raws, parts, strict=True):
-        numbered = part if LINE in part.collect_schema() else part.with_row_index(LINE, 1)
-        found = (
-            numbered.filter(reduce(or_, map(is_corrupt, checked))).select(LINE, *checked).head(1)
-        ).collect()
-        if found.height:
-            flags = found.select(wrong).row(0)
-            column = next(c for c, flag in zip(checked, flags, strict=True) if flag)
-            unit = "line" if numbered is part else "row"
-            return (
-                f"{raw.name}: {unit} {found[LINE].item()}, column {column!r}: "
-                f"{found[column].item()[:40]!r} is no number"
-            )
-    raise AssertionError("corrupt rows were counted")
-
-
-def _time(table: pl.LazyFrame, column: str) -> pl.Expr:
+def _time(rows: Rows, column: str) -> pl.Expr:
     """The time column as numbers or UTC times where all its cells are; as text otherwise."""
-    filled = ~is_empty(column)
-    counts = table.select(
-        filled.sum().alias("filled"),
-        number(column).is_not_null().sum().alias("numbers"),
-        moment(column).is_not_null().sum().alias("moments"),
-    )
-    row = counts.collect(engine="streaming").row(0, named=True)
-    if row["numbers"] == row["filled"]:
+    forms = {"filled": ~is_empty(column), "numbers": number(column).is_not_null()}
+    forms["moments"] = moment(column).is_not_null()
+    counts = rows.frame.select(form.sum().alias(name) for name, form in forms.items())
+    found = counts.collect(engine="streaming").row(0, named=True)
+    if found["numbers"] == found["filled"]:
         return number(column)
-    return moment(column) if row["moments"] == row["filled"] else pl.col(column)
+    return moment(column) if found["moments"] == found["filled"] else pl.col(column)

@@ -8,9 +8,10 @@ from typing import Any, Final
 import polars as pl
 
 from contraview.core.errors import InputError
-from contraview.modalities.flows.cells import is_corrupt, is_empty, text
+from contraview.modalities.flows.cells import EMPTY, number, text
 from contraview.modalities.flows.kinds.kind import Kind
 from contraview.modalities.flows.readers.raw import LINE
+from contraview.modalities.flows.rows import Rows
 
 NUMBER_SHARE: Final = 0.95
 """Of a column's values this share must be numbers for it to be a column of numbers."""
@@ -64,32 +65,52 @@ class Named:
 
 
 class Census:
-    """How many cells of each column of text are filled, numbers, times, distinct; one pass."""
+    """What the cells of each column of text are, from one pass over all rows.
 
-    def __init__(self, table: pl.LazyFrame, schema: Mapping[str, Any]) -> None:
-        self.texts = [c for c, dtype in schema.items() if c != LINE and is_text(dtype)]
-        counts: list[pl.Expr] = [pl.len().alias("rows")]
-        for column in self.texts:
-            filled = ~is_empty(column)
-            counts += [
-                filled.sum().alias(f"filled {column}"),
-                (filled & ~is_corrupt(column)).sum().alias(f"numbers {column}"),
-                text(column).filter(filled).approx_n_unique().alias(f"distinct {column}"),
-            ]
-        self._counts = table.select(counts).collect(engine="streaming").row(0, named=True)
-        self.rows: int = self._counts["rows"]
+    Attributes:
+        rows: rows seen.
+        filled: cells that hold something.
+        numbers: cells that hold a number.
+        values: the different values, as long as they are no more than `MOST_CATEGORIES`.
+    """
 
-    def filled(self, column: str) -> int:
-        """Cells that hold something."""
-        return self._counts[f"filled {column}"]
+    def __init__(self, rows: Rows, kind: Kind) -> None:
+        schema = rows.frame.collect_schema()
+        texts = [column for column, dtype in schema.items() if is_text(dtype)]
+        if kind.numbers is not None:
+            texts = [column for column in texts if column in kind.numbers]
+        self.rows = 0
+        self.filled = dict.fromkeys(texts, 0)
+        self.numbers = dict.fromkeys(texts, 0)
+        self.values: dict[str, set[str]] = {} if kind.marks else {c: set() for c in texts}
+        for part in rows.slices():
+            self.rows += part.height
+            if texts:
+                self._add(part, texts)
 
-    def numbers(self, column: str) -> int:
-        """Cells that hold a number."""
-        return self._counts[f"numbers {column}"]
+    def _add(self, part: pl.DataFrame, texts: list[str]) -> None:
+        counts: list[pl.Expr] = []
+        for column in texts:
+            # Looking closer only at what is no number is what makes this pass cheap.
+            rest = text(column).filter(number(column).is_null()).fill_null("")
+            counts.append((~rest.is_in(EMPTY)).sum().alias(f"words {column}"))
+            counts.append(number(column).is_not_null().sum().alias(f"numbers {column}"))
+            if column in self.values:
+                some = pl.col(column).cast(pl.String).unique().head(MOST_CATEGORIES + 1)
+                counts.append(some.str.strip_chars().implode().alias(f"values {column}"))
+        found = part.select(counts).row(0, named=True)
+        for column in texts:
+            self.numbers[column] += found[f"numbers {column}"]
+            self.filled[column] += found[f"numbers {column}"] + found[f"words {column}"]
+            if column in self.values:
+                self.values[column].update(set(found[f"values {column}"]) - {None, ""})
+                if len(self.values[column]) > MOST_CATEGORIES:
+                    del self.values[column]
 
-    def distinct(self, column: str) -> int:
-        """About how many different values there are."""
-        return self._counts[f"distinct {column}"]
+    def has_few_values(self, column: str) -> bool:
+        """Whether the column can be a category: few values, and each of them in some rows."""
+        values = self.values.get(column)
+        return values is not None and len(values) <= self.filled[column] / 2
 
 
 def is_text(dtype: Any) -> bool:
@@ -160,18 +181,18 @@ def _place(name: str, kind: Kind, column: str, dtype: Any, census: Census, roles
 
 
 def _place_text(name: str, kind: Kind, column: str, census: Census, roles: Roles) -> None:
-    filled = census.filled(column)
-    share = census.numbers(column) / filled if filled else 1.0
+    filled, numbers = census.filled[column], census.numbers[column]
+    share = numbers / filled if filled else 1.0
     if share >= NUMBER_SHARE:
         roles.numeric.append(column)
     elif share >= TEXT_SHARE:
         raise InputError(
-            f"{name}: column {column!r}: {filled - census.numbers(column):,} of {filled:,} values "
+            f"{name}: column {column!r}: {filled - numbers:,} of {filled:,} values "
             "are no numbers; expected numbers, or name it with categorical or drop"
         )
     elif kind.marks:
         roles.left_out[column] = f"no input of {kind.name}"
-    elif census.distinct(column) <= min(MOST_CATEGORIES, filled / 2):
+    elif census.has_few_values(column):
         roles.categorical.append(column)
     else:
         roles.identity.append(column)
