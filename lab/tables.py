@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from contraview.modalities.flows.meter import meter
+from contraview.modalities.flows.readers.parquet import KIND_KEY
 from contraview.modalities.flows.schema import STATISTICS
 from lab.label import KEY, UNMATCHED, label
 from lab.plan import Plan
@@ -24,10 +25,10 @@ def write(plan: Plan, out: Path) -> pl.DataFrame:
     flows = label(metered, truth).select(
         "timestamp", *KEY, pl.col(STATISTICS).cast(pl.Float32), "label", "service"
     )
-    for frame, kind in ((truth, "truth"), (flows, "flows")):
+    for frame, kind, metadata in ((truth, "truth", {}), (flows, "flows", {KIND_KEY: "meter/std"})):
         path = out / f"day{plan.day}_{kind}.parquet"
         partial = path.with_name(path.name + ".partial")
-        frame.write_parquet(partial, compression="zstd", compression_level=19)
+        frame.write_parquet(partial, compression="zstd", compression_level=19, metadata=metadata)
         partial.replace(path)
     unmatched = flows.filter(label=UNMATCHED).height
     print(f"day {plan.day}: {flows.height} flows, {unmatched} that the truth does not know")
