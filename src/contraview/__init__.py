@@ -6,10 +6,10 @@ of the catalog is found by its class name. Nothing heavy is imported before it i
 
 from typing import TYPE_CHECKING, Any
 
+from contraview.core.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-__version__ = "0.1.0"
 
 
 def load(folder: "Path | str") -> Any:

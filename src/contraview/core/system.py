@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from contraview import __version__
 from contraview.core import config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import Model, write_model
+from contraview.core.version import __version__
 
 S = TypeVar("S", bound="System")
 

@@ -22,7 +22,7 @@ class Schedule(Config):
     final_lr: float = Field(0.0, ge=0, description="learning rate of the last step")
     betas: tuple[float, float] = Field(default=(0.9, 0.999), description="AdamW's moment decays")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
-    clip: float | None = Field(default=None, gt=0, description="largest gradient norm; unset: no clipping")
+    clip: float | None = Field(default=None, gt=0, description="largest gradient norm, if any")
 
     @property
     def warmup_steps(self) -> int:

@@ -53,12 +53,5 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
         figures["macro F1"] = few_label.macro_f1(labels, predicted)
         figures["accuracy"] = few_label.accuracy(labels, predicted)
     if hasattr(system, "score"):
-        figures |= detection_figures(system.score(data), labels, _is_benign(data), max_fpr)
+        figures |= detection_figures(system.score(data), labels, data.is_benign(), max_fpr)
     return figures
-
-
-def _is_benign(data: Any) -> np.ndarray:
-    if data.condition is None:
-        raise InputError("which rows are benign is not known: say it, as in --benign 'label == 0'")
-    kept = data.condition.expression(data.frame.collect_schema())
-    return data.frame.select(kept=kept).collect()["kept"].to_numpy()

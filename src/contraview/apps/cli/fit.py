@@ -1,6 +1,7 @@
 """`contraview fit`: learn from the user's data, write a model folder."""
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,13 +23,14 @@ def run(_verb: str, arguments: list[str]) -> int:
         raise InputError("contraview fit: expected a system first, as in `contraview fit clan`")
     slug, *rest = arguments
     cls = catalog.find(slug).load_class()
-    preset, rest = _preset(rest)
+    preset = _preset(rest)
     chosen = parse(
         f"contraview fit {slug}",
         cls.__doc__ or "",
         rest,
         data=(Positional[tuple[str, ...]], ()),
         out=(Path, ...),
+        preset=(str, "small"),
         seed=(int, 0),
         split=(Literal["none", "random", "time"], "none"),
         source=flags_of(cls.Source()),
@@ -61,11 +63,9 @@ def _plain(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
-def _preset(arguments: list[str]) -> tuple[str, list[str]]:
-    """Take ``--preset NAME`` out of the arguments: the defaults of all other flags hang on it."""
-    if "--preset" not in arguments:
-        return "small", arguments
-    at = arguments.index("--preset")
-    if at + 1 == len(arguments):
-        raise InputError("contraview fit: --preset without a name; expected small or paper")
-    return arguments[at + 1], arguments[:at] + arguments[at + 2 :]
+def _preset(arguments: list[str]) -> str:
+    """The preset asked for, ahead of all else: the defaults of the other flags hang on it."""
+    for flag, value in pairwise(arguments):
+        if flag == "--preset":
+            return value
+    return "small"

@@ -26,7 +26,7 @@ def make(data: Any, kind: str, seed: int, folder: Path) -> Any:
     else:
         if not data.time:
             raise InputError("--split time: the data has no time column; name one with --time")
-        times = data.frame.select(pl.col(data.time)).collect()[data.time].to_numpy()
+        times = data.collect(pl.col(data.time))[data.time].to_numpy()
         fit, test = time_split(times, (FIT_SHARE, 1 - FIT_SHARE))
     folder.mkdir(parents=True, exist_ok=True)
     write_json(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from contraview.core.learnt import Learnt
 from contraview.modalities.flows.features import FeatureMap
@@ -27,7 +27,7 @@ class Reason:
         usual: what a benign flow has there: the median, or the commonest category.
         percentile: share of benign flows, in percent, at or below the value; for a category the
             share of benign flows that have it.
-        effect: how much of the score goes away when the column is set to ``usual``, in nats.
+        effect: how much of the score hangs on the column, in nats; see `explain`.
     """
 
     column: str
@@ -105,36 +105,51 @@ class Usual:
 def explain(detector: "Detector", rows: pl.DataFrame, *, top: int = 5) -> list[list[Reason]]:
     """For each row its columns with the largest effect on the score, largest first.
 
-    Every source column in turn is set to its usual value and the flow is scored again; rows and
-    columns are batched together.
+    A column's effect is the mean of two differences: what the score loses when that column alone
+    is set to its usual value, and what the score of the usual flow gains when that column alone is
+    set to the row's value. The first alone says little where columns repeat each other (bytes,
+    packets, mean length), the second alone where it is a combination that is unusual; they are the
+    first and the last step of a Shapley value. Rows and columns are batched together.
     """
     features, usual = detector.clan.features, detector.usual
-    sources, owner = features.sources, features.owner
+    sources = features.sources
+    own = features.owner == np.arange(len(sources))[:, None]
     matrix = features.transform(rows)
-    score = detector.score_rows(matrix)
-    calmed = np.stack([np.where(owner == s, usual.row, 0.0) for s in range(len(sources))])
-    kept = np.stack([owner != s for s in range(len(sources))]).astype(matrix.dtype)
-
     at_once = max(ROWS_AT_ONCE // len(sources), 1)
-    effects = []
-    for start in range(0, len(matrix), at_once):
-        part = matrix[start : start + at_once]
-        swapped = (part[:, None, :] * kept + calmed).astype(np.float32)
-        again = detector.score_rows(swapped.reshape(-1, matrix.shape[1]))
-        effects.append(score[start : start + at_once, None] - again.reshape(len(part), -1))
-    strongest = np.argsort(-np.concatenate(effects), axis=1, kind="stable")[:, :top]
-    all_effects = np.concatenate(effects)
+    effects = np.concatenate(
+        [
+            _effects(detector, matrix[start : start + at_once], own)
+            for start in range(0, max(len(matrix), 1), at_once)
+        ]
+    )
+    strongest = np.argsort(-effects, axis=1, kind="stable")[:, :top].tolist()
 
     def reason(row: dict[str, Any], i: int, s: int) -> Reason:
-        column = sources[s]
-        value = row[column]
+        value = row[sources[s]]
         return Reason(
-            column,
+            sources[s],
             value,
-            usual.value(column),
-            usual.percentile(column, value),
-            float(all_effects[i, s]),
+            usual.value(sources[s]),
+            usual.percentile(sources[s], value),
+            float(effects[i, s]),
         )
 
     named = rows.select(sources).to_dicts()
-    return [[reason(named[i], i, s) for s in order] for i, order in enumerate(strongest.tolist())]
+    return [[reason(named[i], i, s) for s in order] for i, order in enumerate(strongest)]
+
+
+def _effects(
+    detector: "Detector", matrix: Float[np.ndarray, "n d"], own: Bool[np.ndarray, "s d"]
+) -> Float[np.ndarray, "n s"]:
+    """The effect of each source column of each row; ``own`` says which cells a source owns."""
+    usual = detector.usual.row
+    without = np.where(own, usual, matrix[:, None, :])
+    alone = np.where(own, matrix[:, None, :], usual)
+
+    def scores(changed: Float[np.ndarray, "n s d"]) -> Float[np.ndarray, "n s"]:
+        flat = changed.reshape(-1, matrix.shape[1])
+        return detector.score_rows(flat).reshape(changed.shape[:2])
+
+    lost = detector.score_rows(matrix)[:, None] - scores(without)
+    gained = scores(alone) - detector.score_rows(usual[None])[0]
+    return (lost + gained) / 2
