@@ -140,7 +140,7 @@ class Findings:
 
 def inspect(flows: Flows) -> Findings:
     """Look through the inputs of ``flows``, in constant memory but for one number a row."""
-    counts, hashes = [], [np.zeros(0, np.uint64)]
+    counts, hashes = [], []
     categories: dict[str, Counter[str]] = {column: Counter() for column in flows.categorical}
     alike: tuple[tuple[str, str], ...] = ()
     for rows in flows.inputs():
@@ -182,7 +182,7 @@ def inspect(flows: Flows) -> Findings:
         infinite=counted("infinite", flows.numeric),
         negative=counted("negative", [c for c in flows.numeric if _never_negative(c)]),
         constant=constant,
-        duplicates=1 - len(np.unique(np.concatenate(hashes))) / rows_seen,
+        duplicates=1 - _distinct(hashes) / rows_seen,
         alike=tuple((a, b) for a, b in alike if a not in constant and b not in constant),
         identity=flows.identity,
         left_out=flows.left_out,
@@ -205,6 +205,13 @@ def _counts(flows: Flows) -> Iterator[pl.Expr]:
         yield (value < 0).sum().alias(f"negative {column}")
         yield value.min().alias(f"low {column}")
         yield value.max().alias(f"high {column}")
+
+
+def _distinct(hashes: Sequence[np.ndarray]) -> int:
+    """How many different values there are, with no more memory than one copy of them."""
+    every = np.concatenate(hashes)
+    every.sort()
+    return 1 + int(np.count_nonzero(every[1:] != every[:-1]))
 
 
 def _by_rows(values: Mapping[str, int]) -> dict[str, int]:
