@@ -99,7 +99,7 @@ def _write_alerts(
     path: Path, detector: Detector, alerts: pl.DataFrame, reasons: list[list[Reason]]
 ) -> None:
     with target(path) as out:
-        write_alerts(out, "eve", alerts, reasons, threshold=detector.threshold())
+        write_alerts(out.write, "eve", alerts, reasons, threshold=detector.threshold())
 
 
 def _labelled(rows: pl.DataFrame) -> pl.DataFrame:

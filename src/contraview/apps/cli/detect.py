@@ -53,7 +53,9 @@ def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
         for rows in detect(detector, flows, max_fpr=chosen.max_fpr):
             alerts = rows.filter("alert")
             reasons = explain(detector, alerts)
-            write_alerts(out, chosen.format, alerts, reasons, threshold=threshold, head=seen == 0)
+            write_alerts(
+                out.write, chosen.format, alerts, reasons, threshold=threshold, head=seen == 0
+            )
             seen += rows.height
             raised += alerts.height
     return seen, raised

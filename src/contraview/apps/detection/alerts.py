@@ -3,9 +3,9 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import IO, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 
@@ -38,7 +38,7 @@ def severity(score: float, threshold: float) -> int:
 
 
 def write_alerts(
-    out: IO[str],
+    write: Callable[[str], Any],
     form: Format,
     alerts: pl.DataFrame,
     reasons: Iterable[list[Reason]],
@@ -46,10 +46,10 @@ def write_alerts(
     threshold: float,
     head: bool = True,
 ) -> None:
-    """Append one line an alert to ``out``.
+    """Write one line an alert.
 
     Args:
-        out: an open text stream.
+        write: what takes the text, such as the ``write`` of an open file.
         form: ``eve`` and ``ecs`` are JSON lines, ``csv`` a table.
         alerts: rows that `detect` marked as alerts.
         reasons: for each row why it stands out.
@@ -59,11 +59,11 @@ def write_alerts(
     if form == "csv":
         why = [" ".join(reason.column for reason in row) for row in reasons]
         table = alerts.drop("alert").with_columns(pl.Series("reasons", why, dtype=pl.String))
-        out.write(table.write_csv(include_header=head))
+        write(table.write_csv(include_header=head))
         return
     record = _eve if form == "eve" else _ecs
     for line in records(alerts, reasons, threshold=threshold, record=record):
-        out.write(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n")
+        write(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n")
 
 
 def records(
@@ -75,9 +75,14 @@ def records(
 
 
 def event_id(row: dict[str, Any]) -> str:
-    """The same flow gets the same id in every run: 32 hexadecimal digits."""
-    parts = (row.get(name) for name in ("community_id", "flow_id", "timestamp", "score"))
-    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
+    """32 hexadecimal digits from what the source says of the flow, the same in every run."""
+    made_here = ("score", "rule", "alert")
+    said = [
+        (name, value)
+        for name, value in row.items()
+        if name not in made_here and not name.startswith("view_")
+    ]
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
 
 def _own(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, Any]:
