@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/contraview demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -m "not nightly"
+	$(BIN)/python -m pytest
 
 nightly: .venv/ready
 	$(BIN)/python -m pytest -m nightly

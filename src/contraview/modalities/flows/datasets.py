@@ -160,6 +160,16 @@ def known() -> tuple[Dataset, ...]:
     return _DATASETS
 
 
+def find(name: str) -> Dataset:
+    """The data set called ``name``; an `InputError` lists them where there is none."""
+    for each in _DATASETS:
+        if each.name == name:
+            return each
+    raise InputError(
+        f"no data set {name!r}; there are {', '.join(each.name for each in _DATASETS)}"
+    )
+
+
 def dataset(name: str, folder: Path | str | None = None) -> list[Path]:
     """The files of the data set ``name``; `read_flows` reads them as one source.
 
@@ -170,9 +180,4 @@ def dataset(name: str, folder: Path | str | None = None) -> list[Path]:
     Raises:
         InputError: there is no such data set, or it is not on this machine.
     """
-    for each in _DATASETS:
-        if each.name == name:
-            return each.paths(folder)
-    raise InputError(
-        f"no data set {name!r}; there are {', '.join(each.name for each in _DATASETS)}"
-    )
+    return find(name).paths(folder)
