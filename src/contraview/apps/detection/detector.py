@@ -21,7 +21,7 @@ from contraview.frameworks.one_class.calibration import Calibration
 from contraview.frameworks.one_class.ecod import Ecod
 from contraview.frameworks.one_class.forest import IsolationForest
 from contraview.frameworks.one_class.neighbours import Neighbours
-from contraview.modalities.flows.data import FlowSource, read_flows
+from contraview.modalities.flows.data import Flows, FlowSource, read_flows
 from contraview.systems.clan import Clan
 
 FEWEST_BENIGN = 300
@@ -57,6 +57,14 @@ def combined(views: Float[np.ndarray, "n v"]) -> Float[np.ndarray, " n"]:
     return np.sqrt(np.square(views).mean(axis=1))
 
 
+def held_out(benign: Flows, share: float, seed: int) -> tuple[Flows, Flows]:
+    """The flows to learn from, and the random ``share`` of them that is kept to calibrate on."""
+    rows = len(benign)
+    order = numpy_generator(seed, "detector split").permutation(rows)
+    held = round(share * rows)
+    return benign.take(np.sort(order[held:])), benign.take(np.sort(order[:held]))
+
+
 class Detector(System):
     """Learns one site's benign traffic and scores how far a flow is from it, without attack labels.
 
@@ -90,10 +98,7 @@ class Detector(System):
             raise InputError(
                 f"{rows} benign flows to learn from; expected at least {FEWEST_BENIGN}"
             )
-        order = numpy_generator(run.seed, "detector split").permutation(rows)
-        held = round(self.config.calibration * rows)
-        learn, calibrate = benign.take(np.sort(order[held:])), benign.take(np.sort(order[:held]))
-
+        learn, calibrate = held_out(benign, self.config.calibration, run.seed)
         self.clan = self._clan().fit(learn, run=run)
         matrix = self.clan.matrix(learn).numpy()
         self.models = {}
