@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from contraview.apps.detection.detector import Detector, combined
+from contraview.apps.detection.detector import Detector, combined, held_out
 from contraview.claims.claim import Claim, Experiment, Figures
 from contraview.claims.results import Data
-from contraview.claims.traffic import Lab, PublicSet, ShiftedSet, nsl_family
+from contraview.claims.traffic import Lab, PublicSet, ShiftedSet, Traffic, nsl_family
 from contraview.core.run import Run
 from contraview.evaluation.anomaly import class_mean, class_mean_auroc
 from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr
+from contraview.systems.clan import Clan
 
 MAX_FPR = 0.01
 AUROC, TPR, FPR = "signed AUROC", "TPR at 1 % FPR", "realised FPR at nominal 1 %"
