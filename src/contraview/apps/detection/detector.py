@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 
-from contraview.apps.detection.reasons import Usual
 from contraview.apps.detection.rules import Rules
+from contraview.apps.detection.usual import Usual
 from contraview.core import config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt

@@ -180,7 +180,7 @@ def _seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
         return make()
 
 
-def _sample(rows: Rows, seed: int) -> Rows:
+def _sample(rows: Rows, seed: int) -> Float[Tensor, "m d"]:
     if len(rows) <= BANK:
         return rows
     order = torch.Generator().manual_seed(stream_seed(seed, "bank"))
