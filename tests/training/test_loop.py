@@ -177,6 +177,17 @@ def test_a_collapse_is_told_once(tmp_path, caplog):
     assert len(caplog.records) == 1
 
 
+def test_an_objective_that_is_meant_to_be_narrow_is_watched_without_a_warning(tmp_path):
+    def loss(model: nn.Module, rows: Tensor, generator: torch.Generator) -> Step:
+        shown = torch.ones(8, 4)
+        return Step(model(ROWS[rows]).square().mean(), embeddings=shown, narrow=True)
+
+    fitted(Run(tmp_path), loss, log_every=5)
+    events = Run(tmp_path).events()
+    assert not [event for event in events if event["kind"] == "warning"]
+    assert events[-1]["collapse"]["effective_rank"] == pytest.approx(1.0)
+
+
 def test_the_bar_shows_loss_and_waiting(capsys):
     fitted(Run(show=True), name="pretrain")
     shown = capsys.readouterr().err

@@ -55,6 +55,11 @@ class System:
         """Take up what `learnt` gave."""
         raise NotImplementedError
 
+    @classmethod
+    def describe(cls, data: Any) -> list[str]:  # noqa: ARG003 a system without data has nothing
+        """What is worth knowing about ``data`` before it is learnt from, in sentences."""
+        return []
+
     def read(self, data: Any) -> Any:
         """The user's data, read by the settings that the system's own data was read by."""
         return self.source.read(data)

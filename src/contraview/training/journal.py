@@ -95,7 +95,8 @@ class Journal:
         if step.embeddings is not None and len(step.embeddings) > 1:
             fields["collapse"] = self._watch.look(step.embeddings, step.positives)
         self.event("step", **fields)
-        if "collapse" in fields and (said := self._watch.warning(fields["collapse"])):
+        watched = "collapse" in fields and not step.narrow
+        if watched and (said := self._watch.warning(fields["collapse"])):
             self._warn(done, said)
 
     def _warn(self, done: int, message: str) -> None:

@@ -18,6 +18,8 @@ class Step:
             the processes' losses has to be the loss of the whole batch.
         embeddings: of the rows, for the collapse watch; None leaves the training unwatched.
         positives: row i is the positive of row i of ``embeddings``; adds alignment to the figures.
+        narrow: the objective is meant to draw embeddings together, as a one-class loss does: the
+            figures are logged and a small effective rank is no reason to warn.
         terms: parts of the loss worth showing.
         waited: seconds spent waiting for data (reading files, decoding) before computing began.
     """
@@ -25,6 +27,7 @@ class Step:
     loss: Float[Tensor, ""]
     embeddings: Float[Tensor, "n d"] | None = None
     positives: Float[Tensor, "n d"] | None = None
+    narrow: bool = False
     terms: Mapping[str, Float[Tensor, ""] | float] = field(default_factory=dict)
     waited: float = 0.0
 

@@ -50,6 +50,13 @@ def test_a_fit_leaves_a_model_its_events_and_no_checkpoint(model):
     assert "step" in kinds
 
 
+def test_a_fit_says_what_it_found_in_the_data(table, tmp_path, capsys):
+    assert main(["fit", "clan", table, "--out", str(tmp_path / "m"), *ROLES, *SMALL]) == 0
+    heard = capsys.readouterr()
+    assert "constant columns: flat = 1.0" in heard.err
+    assert heard.out == f"{tmp_path / 'm'}\n"
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
 def test_score_keeps_the_rows_in_order_and_adds_a_column(model, table, tmp_path, suffix):
     out = tmp_path / f"scores{suffix}"

@@ -48,6 +48,8 @@ def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
     rows = chosen.source.read(data)
     if chosen.split != "none":
         rows = splits.make(rows, chosen.split, chosen.seed, chosen.out)
+    for line in cls.describe(rows):
+        sys.stderr.write(f"{line}\n")
     run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
     labels = rows.labels() if chosen.source.labels and hasattr(cls, "finetune") else None
     system.fit(rows, run=run, **({} if labels is None else {"labels": labels}))

@@ -89,6 +89,11 @@ class Detector(System):
     usual: Usual
     held_views: Float[np.ndarray, "m v"]
 
+    @classmethod
+    def describe(cls, data: Any) -> list[str]:
+        """What the benign rows hold; see `Clan.describe`."""
+        return Clan.describe(data)
+
     def fit(self, flows: Any, /, *, run: Run | None = None) -> "Detector":
         """Learn from the benign rows of ``flows``; a random third of them is kept to calibrate."""
         run = run or Run()

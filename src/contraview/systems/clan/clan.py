@@ -58,6 +58,11 @@ class Clan(System):
     kind: str
     naming: AttackNaming | None = None
 
+    @classmethod
+    def describe(cls, data: Any) -> list[str]:
+        """What the benign rows hold: missing and infinite values, constants, repeats, roles."""
+        return inspect(read_flows(data).benign()).lines()
+
     def fit(
         self,
         flows: Any,

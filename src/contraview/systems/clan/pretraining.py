@@ -83,7 +83,7 @@ class Pretraining:
                 altered[:benign] = rows[masses.draw(benign, generator)]
             embedded = encoder(torch.cat([batch, altered]))
             own, other = embedded.split(len(batch))
-            return Step(self.objective(own, other), embeddings=embedded)
+            return Step(self.objective(own, other), embeddings=own, narrow=True)
 
         train(
             encoder,
