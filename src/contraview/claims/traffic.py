@@ -81,6 +81,11 @@ class PublicSet:
     a_class: int | None = None
     family: Callable[[str], str] = str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The data sets it reads."""
+        return (self.name,)
+
     def data(self) -> list[Data]:
         """The set's name and fingerprint."""
         return [_data(self.name)]
@@ -112,9 +117,14 @@ class ShiftedSet:
     family: Callable[[str], str] = str
     a_class: int = 1_500
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The data sets it reads."""
+        return (self.train, self.test)
+
     def data(self) -> list[Data]:
         """Names and fingerprints of the two."""
-        return [_data(self.train), _data(self.test)]
+        return [_data(name) for name in self.names]
 
     def __call__(self, seed: int) -> Traffic:
         """The parts for one seed, which draws the test rows of large classes."""
@@ -136,13 +146,18 @@ class ShiftedSet:
 class Lab:
     """The lab's days: learn from day 1, take labels from day 2, judge on day 3."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The data sets it reads."""
+        return ("lab_day1", "lab_day2", "lab_day3")
+
     def data(self) -> list[Data]:
         """The days' names and fingerprints."""
-        return [_data(f"lab_day{n}", real=False) for n in (1, 2, 3)]
+        return [_data(name, real=False) for name in self.names]
 
     def __call__(self, seed: int) -> Traffic:  # noqa: ARG002 the days are what they are
         """The parts; the seed decides about the models alone."""
-        first, second, third = (read_flows(dataset(f"lab_day{n}")) for n in (1, 2, 3))
+        first, second, third = (read_flows(dataset(name)) for name in self.names)
         labels, named = _classes(third, "benign", str), second.labels()
         every, generator = np.arange(len(labels)), numpy_generator(0, "traffic")
         rows = _test_rows(labels, every, None, None, generator)
