@@ -58,8 +58,9 @@ def _community_ids(flows: np.ndarray) -> list[str]:
 def _addresses(flows: np.ndarray, end: str) -> pl.Series:
     """The addresses of one end as text."""
     low = flows[f"{end}_lo"]
-    octets = [_OCTETS.gather(low >> np.uint64(shift) & np.uint64(255)) for shift in (24, 16, 8, 0)]
-    text = pl.select(pl.concat_str(octets, separator=".")).to_series()
+    octets = [low >> np.uint64(shift) & np.uint64(255) for shift in (24, 16, 8, 0)]
+    written = [pl.lit(_OCTETS).gather(pl.lit(pl.Series(octet))) for octet in octets]
+    text = pl.select(pl.concat_str(written, separator=".")).to_series()
     six = np.flatnonzero(flows["version"] == 6)
     if six.size:
         packed = np.stack([flows[f"{end}_hi"][six], low[six]], axis=1).astype(">u8").tobytes()

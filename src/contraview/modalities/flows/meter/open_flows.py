@@ -35,9 +35,12 @@ class OpenFlows:
         """Add the frames of a window; the flows that ended (``state.FLOW``), and the counts."""
         time, stamp, backward = self.clock.read(records.stamp)
         decoded = decode(records, time, stamp, self.mode)
-        ended, discarded = self._add(decoded.packets)
-        timed_out, evicted = self._expire()
-        ended = join_rows(ended, timed_out)
+        known, ended, staying, discarded = self._add(decoded.packets)
+        timed_out, staying = self._expire(known, staying)
+        evicted, staying = self._evict(known, staying)
+        # Rows are wide and may be many: each is moved once, when its fate is known.
+        ended = take_rows(known, np.concatenate([ended, timed_out, evicted]))
+        self.flows = take_rows(known, staying)
         ok, truncated, not_ip, unknown_link, malformed, later, outside = decoded.verdicts
         return ended, MeterCounts(
             packets=records.start.size,
@@ -53,7 +56,7 @@ class OpenFlows:
             tunnels=decoded.tunnels,
             clock_backward=backward,
             flows=ended.size,
-            evicted=evicted,
+            evicted=evicted.size,
         )
 
     def finish(self) -> np.ndarray:
@@ -61,11 +64,13 @@ class OpenFlows:
         rest, self.flows = self.flows, blank(0)
         return rest if not self.mode.lycos else blank(0)
 
-    def _add(self, packets: Packets) -> tuple[np.ndarray, int]:
-        """Add packets to the open flows; those that ended among them, and packets discarded."""
+    def _add(
+        self, packets: Packets
+    ) -> tuple[np.ndarray, NDArray[np.int64], NDArray[np.int64], int]:
+        """All flows now known, which of them ended and which stay, and packets discarded."""
         kept = self.flows
         if not packets.time.size:
-            return blank(0), 0
+            return kept, np.zeros(0, np.int64), np.arange(kept.size), 0
         talk = group(_ends(kept, packets, self.mode))
         rows = _rows(kept, packets, talk, self.mode)
         flows = (split_lycos if self.mode.lycos else split_std)(rows, self.mode)
@@ -101,40 +106,43 @@ class OpenFlows:
         rest_ended = flows.ended[resting]
         shut = talk.order[flows.shut]
         voids = _voids(packets, shut[shut >= kept.size] - kept.size)
-        staying = np.concatenate([rest[~rest_ended], shut[shut < kept.size]])
-        still_open = take_rows(states, np.flatnonzero(~flows.ended[busy]))
-        self.flows = join_rows(take_rows(kept, staying), still_open, voids)
-        ended = rest[rest_ended & (kept["phase"][rest] == OPEN)]
-        ended_now = take_rows(states, np.flatnonzero(flows.ended[busy]))
-        return join_rows(take_rows(kept, ended), ended_now), packets.time.size - chosen.size
+        known = join_rows(kept, states, voids)
+        still_open = kept.size + np.flatnonzero(~flows.ended[busy])
+        new_voids = np.arange(known.size - voids.size, known.size)
+        staying = [rest[~rest_ended], shut[shut < kept.size], still_open, new_voids]
+        ended = [
+            rest[rest_ended & (kept["phase"][rest] == OPEN)],
+            kept.size + np.flatnonzero(flows.ended[busy]),
+        ]
+        discarded = packets.time.size - chosen.size
+        return known, np.concatenate(ended), np.concatenate(staying), discarded
 
-    def _expire(self) -> tuple[np.ndarray, int]:
-        """End the flows that can get no further packet, and those there is no room for."""
-        flows, now, mode = self.flows, self.clock.now, self.mode
-        if mode.lycos:
-            ends = (flows["phase"] == OPEN) & (now - flows["first"] >= mode.active)
-            ended = take_rows(flows, np.flatnonzero(ends))
-            flows["phase"][ends] = EXPIRED  # remembers which end is the source
-            gone = (flows["phase"] == VOID) & (now - flows["last"] >= QUARANTINE)
-        else:
-            gone = now - flows["last"] >= mode.idle
-            ended = take_rows(flows, np.flatnonzero(gone))
-        if gone.any():
-            self.flows = take_rows(flows, np.flatnonzero(~gone))
-        evicted = self._evict()
-        return join_rows(ended, evicted), evicted.size
+    def _expire(
+        self, flows: np.ndarray, staying: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which of the ``staying`` end, since they can get no further packet, and which stay."""
+        silent = self.clock.now - flows["last"][staying]
+        if not self.mode.lycos:
+            gone = silent >= self.mode.idle
+            return staying[gone], staying[~gone]
+        phase = flows["phase"][staying]
+        gone = (phase == VOID) & (silent >= QUARANTINE)
+        age = self.clock.now - flows["first"][staying]
+        ended = staying[(phase == OPEN) & (age >= self.mode.active)]
+        flows["phase"][ended] = EXPIRED  # remembers which end is the source
+        return ended, staying[~gone]
 
-    def _evict(self) -> np.ndarray:
+    def _evict(
+        self, flows: np.ndarray, staying: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """End the longest silent flows where there are too many; memories go first."""
-        surplus = self.flows.size - self.max_open
+        surplus = staying.size - self.max_open
         if surplus <= 0:
-            return blank(0)
-        is_open = self.flows["phase"] == OPEN
-        first_to_go = np.argsort(np.where(is_open, self.flows["last"], -1), kind="stable")
+            return staying[:0], staying
+        is_open = flows["phase"][staying] == OPEN
+        first_to_go = np.argsort(np.where(is_open, flows["last"][staying], -1), kind="stable")
         evicted = first_to_go[:surplus]
-        evicted = take_rows(self.flows, evicted[is_open[evicted]])
-        self.flows = take_rows(self.flows, first_to_go[surplus:])
-        return evicted
+        return staying[evicted[is_open[evicted]]], staying[first_to_go[surplus:]]
 
 
 def _ends(kept: np.ndarray, packets: Packets, mode: Mode) -> Ends:

@@ -5,7 +5,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
-import polars as pl
+import numpy as np
 
 from contraview.core.errors import InputError
 from contraview.modalities.flows.meter.capture import read_windows
@@ -14,6 +14,7 @@ from contraview.modalities.flows.meter.counts import MeterCounts, Metered
 from contraview.modalities.flows.meter.feed import Feed
 from contraview.modalities.flows.meter.mode import Mode
 from contraview.modalities.flows.meter.open_flows import OpenFlows
+from contraview.modalities.flows.meter.state import join_rows
 from contraview.modalities.flows.meter.statistics import MOST_PACKETS
 
 WINDOW: Final = 131_072
@@ -33,10 +34,9 @@ def meter(path: Path | str, mode: str = "std") -> Metered:
         InputError: no such file, a folder, empty, no capture, or cut inside its own header.
             A capture cut anywhere else gives the flows so far and ``counts.cut_short`` 1.
     """
-    windows = list(stream(path, mode, window=WINDOW))
-    counts = sum((part.counts for part in windows), MeterCounts())
-    frame = pl.concat([part.frame for part in windows])
-    return Metered(frame.sort("timestamp", maintain_order=True), counts)
+    settings = Mode.named(mode)
+    ended, counts = zip(*_ended(path, settings, WINDOW, MAX_OPEN), strict=True)
+    return Metered(table(join_rows(*ended), settings), sum(counts, MeterCounts()))
 
 
 def stream(
@@ -65,14 +65,20 @@ def stream(
     if max_open < 1:
         raise InputError(f"max_open: {max_open} flows; expected at least 1")
     settings = Mode.named(mode)
+    for ended, counts in _ended(source, settings, window, max_open):
+        yield Metered(table(ended, settings), counts)
+
+
+def _ended(
+    source: Path | str | BufferedIOBase, mode: Mode, window: int, max_open: int
+) -> Iterator[tuple[np.ndarray, MeterCounts]]:
+    """The flows that ended in each window (``state.FLOW``); at last those still open."""
     feed = Feed(source)
     try:
-        flows = OpenFlows(settings, max_open)
+        flows = OpenFlows(mode, max_open)
         for records in read_windows(feed, window):
-            ended, counts = flows.take(records)
-            yield Metered(table(ended, settings), counts)
+            yield flows.take(records)
         rest = flows.finish()
-        counts = MeterCounts(flows=rest.size, cut_short=int(feed.cut_short))
-        yield Metered(table(rest, settings), counts)
+        yield rest, MeterCounts(flows=rest.size, cut_short=int(feed.cut_short))
     finally:
         feed.close()
