@@ -1,5 +1,6 @@
 """A system: settings, a `fit`, the verbs it has, and a folder on disk."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -13,7 +14,7 @@ from contraview.core.version import __version__
 S = TypeVar("S", bound="System")
 
 
-class System:
+class System(ABC):
     """One published method. The constructor stores settings, `fit` learns, verbs use.
 
     A system names its ``slug`` (as in the catalog), its ``Config``, its presets (values, never a
@@ -38,22 +39,22 @@ class System:
             raise InputError(f"{cls.slug}: no preset {name!r}; there are {', '.join(cls.presets)}")
         return cls(**{**cls.presets[name], **knobs})
 
+    @abstractmethod
     def fit(self, data: Any, /, *, run: Any = None) -> "System":
         """Learn from ``data``; returns itself. ``run`` brings seed, folder and progress."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def fitted(self) -> bool:
         """Whether `fit` or `restore` has run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learnt(self) -> Learnt:
         """What `fit` learnt, as arrays, tables and facts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        raise NotImplementedError
 
     @classmethod
     def describe(cls, data: Any) -> list[str]:  # noqa: ARG003 a system without data has nothing
