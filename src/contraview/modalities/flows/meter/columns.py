@@ -14,6 +14,9 @@ from contraview.modalities.flows.meter.state import extreme, mean, pooled, take_
 from contraview.modalities.flows.meter.statistics import close_runs
 from contraview.modalities.flows.schema import IDENTITY, STATISTICS
 
+PART: Final = 65_536
+"""Flows written together: few enough that the columns in the making stay in the cache."""
+
 _UTC = pl.Datetime("us", "UTC")
 
 
@@ -22,7 +25,12 @@ def table(flows: np.ndarray, mode: Mode) -> pl.DataFrame:
 
     Columns: IDENTITY, ``timestamp`` (UTC), STATISTICS, ``community_id``, ``last_seen`` (UTC).
     """
-    flows = take_rows(flows, np.argsort(flows["stamp"], kind="stable"))
+    order = np.argsort(flows["stamp"], kind="stable")
+    begins = range(0, max(order.size, 1), PART)
+    return pl.concat([_part(take_rows(flows, order[at : at + PART]), mode) for at in begins])
+
+
+def _part(flows: np.ndarray, mode: Mode) -> pl.DataFrame:
     close_runs(flows, np.arange(flows.size), flows["run"])
     statistics = _statistics(flows, mode)
     frame = pl.DataFrame(
