@@ -55,7 +55,7 @@ def _scores(clan: Clan, rows: torch.Tensor, test: torch.Tensor, run: Run) -> Sco
     config, corrupt = clan.config, Corrupter.of(clan.config, clan.features)
     positives = siblings.positives(config, corrupt, rows, run)
     scarf = siblings.scarf(config, corrupt, rows, run)
-    untrained = siblings.Contrast(fresh_encoder(config, rows.shape[1], run.seed), rows, run.seed)
+    untrained = siblings.Contrast(fresh_encoder(config, rows.shape[1], run.seed), rows)
     classical = siblings.classical(rows, run.seed)
     return {
         METHOD: clan.score_rows(test),

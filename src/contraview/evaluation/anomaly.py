@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from contraview.core.errors import InputError
-from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr
+from contraview.evaluation.threshold import alarm_rate
 
 
 def auroc(benign: Float[np.ndarray, " n"], attacks: Float[np.ndarray, " m"]) -> float:
@@ -63,17 +63,6 @@ def class_mean_auroc(
 ) -> float:
     """The unweighted mean of `per_class_auroc`."""
     return class_mean(per_class_auroc(scores, labels, benign=benign))
-
-
-def tpr_at_fpr(
-    benign_holdout: Float[np.ndarray, " n"], attacks: Float[np.ndarray, " m"], fpr: float
-) -> float:
-    """The share of attacks found at the threshold that held-out benign rows set for ``fpr``.
-
-    The held-out rows are not those the realised false-alarm rate is measured on; for that, take
-    `threshold.threshold_at_fpr` and the `threshold.alarm_rate` of further benign rows.
-    """
-    return alarm_rate(attacks, threshold_at_fpr(benign_holdout, fpr))
 
 
 def per_class_alarm_rate(

@@ -30,12 +30,10 @@ def test_by_hand():
     st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=2, max_size=20),
     st.lists(st.tuples(*[st.integers(-1, 5)] * 3), min_size=1, max_size=6),
 )
-def test_scores_are_the_definition_and_contributions_sum_to_them(fitted, rows):
+def test_scores_are_the_definition(fitted, rows):
     fitted, rows = np.array(fitted, float), np.array(rows, float)
     model = Ecod.fit(fitted)
     assert model.score(rows) == pytest.approx([by_definition(fitted, row) for row in rows])
-    contributions = model.contributions(rows)
-    assert contributions.sum(axis=1) == pytest.approx(model.score(rows))
 
 
 def test_the_skew_side_can_win():
@@ -43,18 +41,6 @@ def test_the_skew_side_can_win():
     fitted = np.stack([[0.0, 8, 9, 10], [9.0, 2, 1, 0]], axis=1)
     score = Ecod.fit(fitted).score(np.array([[-1.0, 10.0]]))
     assert score == pytest.approx([2 * np.log(5)])
-
-
-def test_contributions_are_the_terms_of_the_largest_sum():
-    # Column by column: left tails log 5, 0 and right tails 0, log 5; the skew side has both.
-    fitted = np.stack([[0.0, 8, 9, 10], [9.0, 2, 1, 0]], axis=1)
-    model = Ecod.fit(fitted)
-    assert model.contributions(np.array([[-1.0, 10.0]])) == pytest.approx(np.log([[5, 5]]))
-    # Far right in both: the right sum wins, also for the column skewed to the left.
-    assert model.contributions(np.array([[11.0, 10.0]])) == pytest.approx(np.log([[5, 5]]))
-    # Far right in the first, in the second three of the four fit values are at or above 1.
-    rows = np.array([[11.0, 1.0]])
-    assert model.contributions(rows) == pytest.approx(np.log([[5, 5 / 4]]))
 
 
 def test_a_score_does_not_depend_on_its_batch():

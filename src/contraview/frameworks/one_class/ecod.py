@@ -50,16 +50,6 @@ class Ecod:
         tails = (self._tails(some).sum(dim=1).amax(dim=0) for some in self._tiles(rows))
         return torch.cat(list(tails)).numpy()
 
-    def contributions(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """What each column adds to the row's score: the terms of the largest sum, in nats."""
-        need_rows(rows, len(self.ordered))
-        parts = []
-        for some in self._tiles(rows):
-            tails = self._tails(some)
-            winner = tails.sum(dim=1).argmax(dim=0)
-            parts.append(tails[winner, :, torch.arange(tails.shape[2])])
-        return torch.cat(parts).numpy()
-
     def learnt(self) -> Learnt:
         """What `restore` needs."""
         return Learnt(arrays={"ordered": self.ordered, "left_skewed": self.left_skewed})

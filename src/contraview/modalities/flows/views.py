@@ -5,13 +5,9 @@ probability ``p_feature``, in each row with probability ``p_sample``. CLAN's off
 these (CLAN card, section Pairs); `marginal` is SCARF's (Bahri et al. 2022, arXiv:2106.15147).
 """
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-
-Corruption = Callable[[Float[Tensor, "n d"], torch.Generator], Float[Tensor, "n d"]]
 
 COLUMNS_TO_ALTER = 18
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from contraview.core.run import Run
 from contraview.core.seeds import stream_seed
 from contraview.frameworks.one_class.centroid import Centroid
-from contraview.index.exact import nearest
+from contraview.frameworks.one_class.neighbours import Neighbours
 from contraview.objectives.nt_xent import nt_xent
 from contraview.systems.clan.config import ClanConfig
 from contraview.systems.clan.negatives import Corrupter
@@ -33,7 +33,7 @@ Score = Callable[[Rows], Float[np.ndarray, " n"]]
 
 NEIGHBOUR = 5
 BANK = 4_000
-"""Rows that the costly classical detectors keep (LOF, one-class SVM) and the 5-NN scores search."""
+"""Rows that the two costly classical detectors keep: local outlier factor, one-class SVM."""
 SCARF_SHARE = 0.6
 """SCARF alters 60 % of the cells (Bahri et al. 2022, section 4)."""
 TEMPERATURE = 0.1
@@ -45,7 +45,6 @@ class Contrast:
 
     encoder: nn.Module
     rows: Rows
-    seed: int
 
     def by_centroid(self) -> Score:
         """Minus the cosine to the mean embedding."""
@@ -54,8 +53,8 @@ class Contrast:
 
     def by_neighbour(self) -> Score:
         """Distance to the fifth nearest benign embedding, unit vectors."""
-        bank = _unit(_embed(self.encoder, _sample(self.rows, self.seed)))
-        return lambda rows: _kth_distance(bank, _unit(_embed(self.encoder, rows)))
+        bank = Neighbours.fit(_unit(_embed(self.encoder, self.rows)), k=NEIGHBOUR)
+        return lambda rows: bank.score(_unit(_embed(self.encoder, rows)))
 
 
 def positives(
@@ -83,7 +82,7 @@ def _contrast(
     encoder = fresh_encoder(config, rows.shape[1], run.seed)
     pretrain = Pretraining(config, objective, corrupt)
     pretrain(encoder, rows, run=run, steps=config.total_steps(len(rows)), name=name)
-    return Contrast(encoder, rows, run.seed)
+    return Contrast(encoder, rows)
 
 
 def autoencoder(config: ClanConfig, rows: Rows, run: Run) -> Score:
@@ -138,7 +137,10 @@ def classical(rows: Rows, seed: int) -> Mapping[str, Callable[[], Score]]:
         model.fit(on.numpy())
         return lambda rows: -model.score_samples(rows.numpy())
 
-    bank = few.numpy()
+    def neighbours() -> Score:
+        bank = Neighbours.fit(rows.numpy(), k=NEIGHBOUR)
+        return lambda rows: bank.score(rows.numpy())
+
     return {
         "isolation forest": lambda: fitted(
             IsolationForest(n_estimators=100, random_state=draw), rows
@@ -147,7 +149,7 @@ def classical(rows: Rows, seed: int) -> Mapping[str, Callable[[], Score]]:
             LocalOutlierFactor(n_neighbors=20, novelty=True), few
         ),
         "one-class SVM": lambda: fitted(OneClassSVM(nu=0.5), few),
-        "5-NN": lambda: lambda rows: _kth_distance(bank, rows.numpy()),
+        "5-NN": neighbours,
     }
 
 
@@ -194,10 +196,3 @@ def _embed(encoder: nn.Module, rows: Rows) -> Float[np.ndarray, "n e"]:
 
 def _unit(vectors: Float[np.ndarray, "n e"]) -> Float[np.ndarray, "n e"]:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def _kth_distance(
-    bank: Float[np.ndarray, "m e"], rows: Float[np.ndarray, "n e"]
-) -> Float[np.ndarray, " n"]:
-    distances, _ = nearest(torch.from_numpy(bank), torch.from_numpy(rows), NEIGHBOUR)
-    return distances[:, -1].numpy()
