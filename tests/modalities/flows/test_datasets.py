@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from contraview.core.errors import InputError
+from contraview.modalities.datasets import dataset, known
 from contraview.modalities.flows.data import read_flows
-from contraview.modalities.flows.datasets import dataset, known
 
 
 def test_names_are_distinct_and_every_foreign_file_has_a_checksum() -> None:

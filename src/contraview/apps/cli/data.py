@@ -3,7 +3,7 @@
 import sys
 
 from contraview.core.errors import InputError
-from contraview.modalities.flows import datasets
+from contraview.modalities import datasets
 
 USAGE = "usage: contraview data list\n       contraview data get NAME\n"
 

@@ -13,7 +13,9 @@ from contraview.apps.cli.arguments import Positional, parse
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
 from contraview.evaluation import few_label
+from contraview.evaluation.clustering import clustering_figures
 from contraview.evaluation.detection import detection_figures
+from contraview.evaluation.regression import regression_figures
 
 
 def run(_verb: str, arguments: list[str]) -> int:
@@ -32,9 +34,11 @@ def run(_verb: str, arguments: list[str]) -> int:
     if not chosen.data:
         raise InputError("contraview evaluate: no data; expected files after the model")
     system = contraview.load(chosen.model)
-    system.source = system.source.model_copy(
-        update={"labels": chosen.labels} | ({"benign": chosen.benign} if chosen.benign else {})
-    )
+    told = {"labels": chosen.labels} | ({"benign": chosen.benign} if chosen.benign else {})
+    unknown = told.keys() - type(system.source).model_fields.keys()
+    if unknown:
+        raise InputError(f"{chosen.model}: {system.slug} reads no --{min(unknown)}")
+    system.source = system.source.model_copy(update=told)
     data = splits.held_out(system.read(chosen.data), chosen.model)
     figures = of(system, data, chosen.max_fpr)
     if chosen.figures:
@@ -48,10 +52,22 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
     """All figures that the system's verbs and the data's labels allow."""
     labels = data.labels()
     figures: dict[str, Any] = {"rows": len(labels)}
-    if getattr(system, "naming", None) is not None:
+    if hasattr(system, "classify") and _classes(system):
         predicted = np.asarray(system.classes)[system.classify(data).argmax(axis=1)]
         figures["macro F1"] = few_label.macro_f1(labels, predicted)
         figures["accuracy"] = few_label.accuracy(labels, predicted)
     if hasattr(system, "score"):
         figures |= detection_figures(system.score(data), labels, data.is_benign(), max_fpr)
+    if hasattr(system, "cluster"):
+        figures |= clustering_figures(labels, system.cluster(data))
+    if hasattr(system, "regress") and np.issubdtype(labels.dtype, np.number):
+        figures |= regression_figures(labels, system.regress(data))
     return figures
+
+
+def _classes(system: Any) -> tuple[str, ...]:
+    """The classes that the system tells apart; none where it learnt no labels."""
+    try:
+        return system.classes
+    except InputError:
+        return ()

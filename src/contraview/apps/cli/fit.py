@@ -1,6 +1,7 @@
 """`contraview fit`: learn from the user's data, write a model folder."""
 
 import sys
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -51,8 +52,8 @@ def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
     for line in cls.describe(rows):
         sys.stderr.write(f"{line}\n")
     run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
-    labels = rows.labels() if chosen.source.labels and hasattr(cls, "finetune") else None
-    system.fit(rows, run=run, **({} if labels is None else {"labels": labels}))
+    told = getattr(chosen.source, "labels", None) and "labels" in signature(cls.fit).parameters
+    system.fit(rows, run=run, **({"labels": rows.labels()} if told else {}))
     system.source = chosen.source
     system.save(chosen.out)
     clear_checkpoints(run)

@@ -1,4 +1,4 @@
-"""`embed`, `score`, `classify`: a fitted system on rows; they keep their order and gain columns."""
+"""The verbs with one answer an item: items keep their order and gain columns."""
 
 import sys
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from contraview.core.errors import InputError
 from contraview.core.verbs import VERBS
 
 FORMATS = (".csv", ".parquet", ".jsonl", ".ndjson")
+COLUMN = {"score": "score", "cluster": "cluster", "regress": "predicted"}
 
 
 def run(verb: str, arguments: list[str]) -> int:
@@ -28,11 +29,8 @@ def run(verb: str, arguments: list[str]) -> int:
     )
     if not chosen.data:
         raise InputError(f"contraview {verb}: no data; expected files after the model")
-    if chosen.out and chosen.out.suffix not in FORMATS:
-        raise InputError(f"{chosen.out}: expected a name that ends in {', '.join(FORMATS)}")
-    system = contraview.load(chosen.model)
-    if not isinstance(system, VERBS[verb]):
-        raise InputError(f"{chosen.model}: {system.slug} has no verb {verb!r}")
+    need_table_name(chosen.out)
+    system = loaded(verb, chosen.model)
     data = system.read(chosen.data)
     tables = (
         pl.concat([part.collect(), columns(verb, system, part)], how="horizontal")
@@ -42,18 +40,31 @@ def run(verb: str, arguments: list[str]) -> int:
     return 0
 
 
+def loaded(verb: str, folder: Path) -> Any:
+    """The fitted system in ``folder``, which has that verb."""
+    system = contraview.load(folder)
+    if not isinstance(system, VERBS[verb]):
+        raise InputError(f"{folder}: {system.slug} has no verb {verb!r}")
+    return system
+
+
+def need_table_name(out: Path | None) -> None:
+    """Refuse a file name that does not say which format to write, before any work is done."""
+    if out and out.suffix not in FORMATS:
+        raise InputError(f"{out}: expected a name that ends in {', '.join(FORMATS)}")
+
+
 def columns(verb: str, system: Any, data: Any) -> pl.DataFrame:
-    """What a verb says of each row, as columns."""
-    if verb == "score":
-        return pl.DataFrame({"score": system.score(data)})
+    """What a verb says of each item, as columns."""
+    answer = getattr(system, verb)(data)
     if verb == "embed":
-        vectors = system.embed(data)
-        return pl.DataFrame(vectors, schema=[f"e{i}" for i in range(vectors.shape[1])])
-    chances = system.classify(data)
-    best = chances.argmax(axis=1)
-    names = pl.Series("predicted", [system.classes[i] for i in best], dtype=pl.String)
-    each = {f"p_{name}": chances[:, i] for i, name in enumerate(system.classes)}
-    return pl.DataFrame({"predicted": names, **each})
+        return pl.DataFrame(answer, schema=[f"e{i}" for i in range(answer.shape[1])])
+    if verb == "classify":
+        best = answer.argmax(axis=1)
+        names = pl.Series("predicted", [system.classes[i] for i in best], dtype=pl.String)
+        each = {f"p_{name}": answer[:, i] for i, name in enumerate(system.classes)}
+        return pl.DataFrame({"predicted": names, **each})
+    return pl.DataFrame({COLUMN[verb]: answer})
 
 
 def write(tables: Iterable[pl.DataFrame], out: Path | None) -> None:

@@ -4,12 +4,10 @@ Licences are of the data, and as far as they are known: read the owners' terms b
 anything on.
 """
 
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from contraview.core.datasets import Dataset, File
-from contraview.core.errors import InputError
 
 _NSL_HOME: Final = (
     "https://raw.githubusercontent.com/jmnwong/NSL-KDD-Dataset/"
@@ -47,7 +45,7 @@ def _lab(name: str, about: str, file: str) -> Dataset:
     )
 
 
-_DATASETS: Final = (
+DATASETS: Final = (
     Dataset(
         name="unsw_nb15",
         about="UNSW-NB15 (Moustafa and Slay 2015): the smaller official part, 82,332 flows",
@@ -153,31 +151,3 @@ _DATASETS: Final = (
     *(_lab(f"lab_day{day}_capture", f"day {day}: the capture", f"day{day}.pcap.gz")
       for day in (1, 2, 3)),
 )  # fmt: skip
-
-
-def known() -> tuple[Dataset, ...]:
-    """All data sets of flows, in the order in which to list them."""
-    return _DATASETS
-
-
-def find(name: str) -> Dataset:
-    """The data set called ``name``; an `InputError` lists them where there is none."""
-    for each in _DATASETS:
-        if each.name == name:
-            return each
-    raise InputError(
-        f"no data set {name!r}; there are {', '.join(each.name for each in _DATASETS)}"
-    )
-
-
-def dataset(name: str, folder: Path | str | None = None) -> list[Path]:
-    """The files of the data set ``name``; `read_flows` reads them as one source.
-
-    Args:
-        name: as in `known`.
-        folder: look here alone; otherwise in $CONTRAVIEW_DATA, the cache and the package.
-
-    Raises:
-        InputError: there is no such data set, or it is not on this machine.
-    """
-    return find(name).paths(folder)

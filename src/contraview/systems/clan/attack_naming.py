@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
-from contraview.core.seeds import stream_seed
 from contraview.core.weights import set_weights, weights_of
 from contraview.modalities.flows.features import SPREAD_FLOOR
+from contraview.networks.fresh import fresh
 from contraview.systems.clan.config import ClanConfig
 from contraview.training.loop import train
 from contraview.training.samplers import balanced
@@ -76,9 +76,8 @@ class AttackNaming:
 
     @staticmethod
     def _with_head(encoder: nn.Module, outputs: int, classes: int, seed: int) -> nn.Sequential:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream_seed(seed, "head"))
-            return nn.Sequential(encoder, nn.Linear(outputs, classes))
+        head = fresh(lambda: nn.Linear(outputs, classes), seed, "head")
+        return nn.Sequential(encoder, head)
 
     @torch.inference_mode()
     def probabilities(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, "n c"]:

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from contraview.core.run import Run
-from contraview.core.seeds import stream_seed
 from contraview.modalities.flows.nets import ResidualMLP
+from contraview.networks.fresh import fresh
 from contraview.systems.clan.config import ClanConfig
 from contraview.systems.clan.negatives import Corrupter, MassNegatives
 from contraview.training.loop import train
@@ -23,8 +23,8 @@ Objective = Callable[[Float[Tensor, "n e"], Float[Tensor, "n e"]], Float[Tensor,
 
 def fresh_encoder(config: ClanConfig, inputs: int, seed: int) -> ResidualMLP:
     """An encoder with the initial weights that ``seed`` gives: the same for every sibling."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "encoder"))
+
+    def make() -> ResidualMLP:
         return ResidualMLP(
             inputs,
             width=config.width,
@@ -32,6 +32,8 @@ def fresh_encoder(config: ClanConfig, inputs: int, seed: int) -> ResidualMLP:
             outputs=config.outputs,
             dropout=config.dropout,
         )
+
+    return fresh(make, seed, "encoder")
 
 
 def schedule_of(config: ClanConfig, steps: int) -> Schedule:

@@ -20,6 +20,7 @@ from contraview.core.run import Run
 from contraview.core.seeds import stream_seed
 from contraview.frameworks.one_class.centroid import Centroid
 from contraview.frameworks.one_class.neighbours import Neighbours
+from contraview.networks.fresh import fresh
 from contraview.objectives.nt_xent import nt_xent
 from contraview.systems.clan.config import ClanConfig
 from contraview.systems.clan.negatives import Corrupter
@@ -88,12 +89,13 @@ def _contrast(
 def autoencoder(config: ClanConfig, rows: Rows, run: Run) -> Score:
     """Squared error of reconstruction through a bottleneck of 8."""
     width, inputs = config.width, rows.shape[1]
-    model = _seeded(
-        run.seed,
+    model = fresh(
         lambda: nn.Sequential(
             *(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, 8)),
             *(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, inputs)),
         ),
+        run.seed,
+        "sibling",
     )
 
     def error(model: nn.Module, rows: Rows) -> Tensor:
@@ -105,13 +107,14 @@ def autoencoder(config: ClanConfig, rows: Rows, run: Run) -> Score:
 def deep_svdd(config: ClanConfig, rows: Rows, run: Run) -> Score:
     """Squared distance to a fixed centre (Ruff et al. 2018): layers without bias, centre not 0."""
     width, inputs = config.width, rows.shape[1]
-    model = _seeded(
-        run.seed,
+    model = fresh(
         lambda: nn.Sequential(
             *(nn.Linear(inputs, width, bias=False), nn.LeakyReLU()),
             *(nn.Linear(width, width, bias=False), nn.LeakyReLU()),
             nn.Linear(width, 32, bias=False),
         ),
+        run.seed,
+        "sibling",
     )
     with torch.no_grad():
         centre = model(rows).mean(dim=0)
@@ -174,12 +177,6 @@ def _trained(
         return error(model, rows).numpy()
 
     return score
-
-
-def _seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "sibling"))
-        return make()
 
 
 def _sample(rows: Rows, seed: int) -> Float[Tensor, "m d"]:

@@ -1,0 +1,166 @@
+"""What a frozen embedding is worth: linear, ridge and nearest-neighbour read-outs of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+
+from contraview.core.errors import InputError
+from contraview.core.learnt import Learnt
+from contraview.index.exact import nearest
+
+Vectors = Float[np.ndarray, "n d"]
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """A linear classifier on standardised embeddings, kept as arrays.
+
+    Attributes:
+        classes: what the columns of `classify` stand for.
+        mean: of the fitting rows, taken away first.
+        scale: their standard deviation, divided by; 1 where a dimension is constant.
+        weights: [c, d].
+        bias: [c].
+    """
+
+    classes: tuple[str, ...]
+    mean: Float[np.ndarray, " d"]
+    scale: Float[np.ndarray, " d"]
+    weights: Float[np.ndarray, "c d"]
+    bias: Float[np.ndarray, " c"]
+
+    @classmethod
+    def fit(
+        cls,
+        vectors: Vectors,
+        labels: Sequence[str] | Shaped[np.ndarray, " n"],
+        *,
+        kind: Literal["logistic", "svm"] = "logistic",
+        c: float = 1.0,
+    ) -> "LinearProbe":
+        """Fit on labelled embeddings; rows with an empty label are left out.
+
+        Args:
+            vectors: one row an item.
+            labels: a class a row.
+            kind: multinomial logistic regression, or a linear SVM (one against the rest).
+            c: inverse regularisation, as in scikit-learn.
+
+        Raises:
+            InputError: fewer than two classes, or another number of labels than rows.
+        """
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.svm import LinearSVC
+
+        names = np.asarray(labels, dtype=str)
+        if len(names) != len(vectors):
+            raise InputError(f"{len(names)} labels for {len(vectors)} items; expected one an item")
+        known = names != ""
+        rows, names = vectors[known].astype(np.float64), names[known]
+        classes = np.unique(names)
+        if len(classes) < 2:
+            raise InputError(f"{len(classes)} class among the labels; expected at least 2")
+        mean, spread = rows.mean(0), rows.std(0)
+        scale = np.where(spread > 1e-9, spread, 1.0)
+        model = (
+            LogisticRegression(C=c, max_iter=2000)
+            if kind == "logistic"
+            else LinearSVC(C=c, max_iter=20_000, random_state=0)
+        ).fit((rows - mean) / scale, names)
+        weights, bias = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+        if len(classes) == 2:  # scikit-learn keeps one row: the second class against the first
+            weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+        return cls(tuple(map(str, classes)), mean, scale, weights, bias)
+
+    def margins(self, vectors: Vectors) -> Float[np.ndarray, "n c"]:
+        """The linear score of each class."""
+        return ((vectors - self.mean) / self.scale) @ self.weights.T + self.bias
+
+    def classify(self, vectors: Vectors) -> Float[np.ndarray, "n c"]:
+        """Softmax of `margins`: probabilities for a logistic probe, a monotone share for an SVM."""
+        margins = self.margins(vectors)
+        shares = np.exp(margins - margins.max(1, keepdims=True))
+        return shares / shares.sum(1, keepdims=True)
+
+    def predict(self, vectors: Vectors) -> Shaped[np.ndarray, " n"]:
+        """The most likely class of each row."""
+        return np.asarray(self.classes)[self.margins(vectors).argmax(1)]
+
+    def learnt(self) -> Learnt:
+        """What `restore` needs."""
+        arrays = {
+            "mean": self.mean,
+            "scale": self.scale,
+            "weights": self.weights,
+            "bias": self.bias,
+        }
+        return Learnt(arrays, facts={"classes": list(self.classes)})
+
+    @classmethod
+    def restore(cls, learnt: Learnt) -> "LinearProbe":
+        """The probe that `learnt` described."""
+        return cls(tuple(learnt.facts["classes"]), **learnt.arrays)
+
+
+@dataclass(frozen=True)
+class RidgeProbe:
+    """Ridge regression on standardised embeddings, kept as arrays; its penalty is chosen by
+    leave-one-out error on the fitting rows.
+    """
+
+    mean: Float[np.ndarray, " d"]
+    scale: Float[np.ndarray, " d"]
+    weights: Float[np.ndarray, " d"]
+    bias: Float[np.ndarray, ""]
+
+    @classmethod
+    def fit(cls, vectors: Vectors, values: Float[np.ndarray, " n"]) -> "RidgeProbe":
+        """Fit on embeddings with a number each; rows whose number is missing are left out."""
+        from sklearn.linear_model import RidgeCV
+
+        if len(values) != len(vectors):
+            raise InputError(f"{len(values)} values for {len(vectors)} items; expected one an item")
+        known = np.isfinite(values)
+        if known.sum() < 3:
+            raise InputError(f"{known.sum()} known values to fit on; expected at least 3")
+        rows = vectors[known].astype(np.float64)
+        mean, spread = rows.mean(0), rows.std(0)
+        scale = np.where(spread > 1e-9, spread, 1.0)
+        model = RidgeCV(np.logspace(-2, 4, 13)).fit((rows - mean) / scale, values[known])
+        weights = np.asarray(model.coef_, np.float64)
+        return cls(mean, scale, weights, np.asarray(model.intercept_))
+
+    def regress(self, vectors: Vectors) -> Float[np.ndarray, " n"]:
+        """The value of each row."""
+        return ((vectors - self.mean) / self.scale) @ self.weights + self.bias
+
+    def learnt(self) -> Learnt:
+        """What `restore` needs."""
+        return Learnt(
+            {"mean": self.mean, "scale": self.scale, "weights": self.weights, "bias": self.bias}
+        )
+
+    @classmethod
+    def restore(cls, learnt: Learnt) -> "RidgeProbe":
+        """The probe that `learnt` described."""
+        return cls(**learnt.arrays)
+
+
+def knn_predict(
+    bank: Vectors,
+    labels: Shaped[np.ndarray, " n"],
+    queries: Float[np.ndarray, "m d"],
+    k: int = 20,
+) -> Shaped[np.ndarray, " m"]:
+    """The commonest label among the ``k`` nearest by cosine; the nearer vote breaks ties."""
+    _, found = nearest(torch.from_numpy(bank), torch.from_numpy(queries), k, metric="cosine")
+    classes, codes = np.unique(labels, return_inverse=True)
+    votes = np.zeros((len(queries), len(classes)))
+    near = codes[found.numpy()]
+    for place in range(k):  # nearer votes weigh a little more: a tie goes to the nearest
+        votes[np.arange(len(queries)), near[:, place]] += 1 + 1e-6 * (k - place)
+    return classes[votes.argmax(1)]

@@ -1,0 +1,1 @@
+"""Who is compared with whom: teachers, queues, masks, batches that know about groups."""
