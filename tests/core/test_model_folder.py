@@ -6,7 +6,13 @@ import pytest
 
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
-from contraview.core.model_folder import read_model, write_bytes, write_model
+from contraview.core.model_folder import (
+    amend_model,
+    read_model,
+    revert_model,
+    write_bytes,
+    write_model,
+)
 
 NEWER = json.dumps(
     {
@@ -114,3 +120,75 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def amend(folder, value):
+    amend_model(folder, "later", Learnt({"a": np.full(3, value)}, facts={"value": value}))
+
+
+def later(folder):
+    return read_model(folder).amendments["later"].facts.get("value")
+
+
+def test_an_amendment_leaves_what_was_fitted_and_can_be_taken_back(tmp_path):
+    write(tmp_path)
+    fitted = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    amend(tmp_path, 1.0)
+    model = read_model(tmp_path)
+    np.testing.assert_array_equal(model.amendments["later"].arrays["a"], np.ones(3))
+    assert model.learnt.facts == {"n": 2}
+    amend(tmp_path, 2.0)
+    assert later(tmp_path) == 2.0
+    revert_model(tmp_path)
+    assert later(tmp_path) == 1.0
+    revert_model(tmp_path)
+    assert later(tmp_path) == 2.0
+    amend(tmp_path, 3.0)
+    assert len(list(tmp_path.glob("later.*.safetensors"))) == 2, "now and before, no older"
+    for name, content in fitted.items():
+        assert name == "system.json" or (tmp_path / name).read_bytes() == content
+
+
+def test_a_new_fit_drops_amendments_and_there_is_nothing_to_take_back(tmp_path):
+    write(tmp_path)
+    amend(tmp_path, 1.0)
+    write(tmp_path)
+    assert read_model(tmp_path).amendments == {}
+    assert not list(tmp_path.glob("later.*"))
+    with pytest.raises(InputError, match="nothing to take back"):
+        revert_model(tmp_path)
+
+
+@pytest.mark.parametrize("call", range(4))
+def test_an_amendment_cut_short_at_any_write_leaves_a_whole_model(tmp_path, monkeypatch, call):
+    write(tmp_path)
+    amend(tmp_path, 1.0)
+    calls = iter(range(10))
+
+    def full(*_):
+        if next(calls) == call:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    if call < 3:  # file, previous description, description
+        with pytest.raises(OSError, match="No space"):
+            amend(tmp_path, 2.0)
+        assert later(tmp_path) == 1.0
+    else:
+        amend(tmp_path, 2.0)
+        assert later(tmp_path) == 2.0
+
+
+def test_a_damaged_amendment_is_refused(tmp_path):
+    write(tmp_path)
+    amend(tmp_path, 1.0)
+    file = next(tmp_path.glob("later.*"))
+    file.write_bytes(b"")
+    with pytest.raises(InputError, match="differs"):
+        read_model(tmp_path)
+    path = tmp_path / "system.json"
+    described = json.loads(path.read_text())
+    for amendments in (["x"], {"later": {"file": file.name}}):
+        path.write_text(json.dumps(described | {"amendments": amendments}))
+        with pytest.raises(InputError, match="amendment"):
+            read_model(tmp_path)

@@ -98,6 +98,32 @@ def test_false_alarm_interval_covers_real_draws():
     assert 0.93 < np.mean((alarms >= low) & (alarms <= high)) < 0.98
 
 
+def test_a_billion_flows_a_day_take_no_memory():
+    low, high = intervals.false_alarm_interval(9_999, 10**9, 1e-3)
+    shares = intervals.realised_rate_interval(9_999, 1e-3)
+    assert (low / 1e9, high / 1e9) == pytest.approx(tuple(shares), rel=0.01)
+
+
+def test_realised_rate_and_threshold_intervals_cover_what_they_say():
+    rng, fpr, n = generator(), 0.02, 400
+    shares = intervals.realised_rate_interval(n, fpr)
+    rates, quantiles = [], []
+    for _ in range(1000):
+        held = rng.random(n)  # of a uniform score the rate above t is 1 - t, its quantile 1 - fpr
+        rates.append(1 - threshold_at_fpr(held, fpr))
+        low, high = intervals.threshold_interval(held, fpr)
+        quantiles.append(low <= 1 - fpr <= high)
+    assert 0.93 < np.mean([shares.low <= rate <= shares.high for rate in rates]) < 0.97
+    assert 0.94 < np.mean(quantiles) < 0.985
+
+
+def test_a_threshold_that_may_be_too_low_is_open_above():
+    low, high = intervals.threshold_interval(np.arange(1000.0), 1e-3)
+    assert high == np.inf
+    assert 990 < low < 999
+    assert intervals.threshold_interval(np.arange(10.0), 0.5)[0] > 0
+
+
 def test_an_empty_sample_is_refused():
     with pytest.raises(InputError, match="empty sample"):
         intervals.mean_interval(np.ones(0), generator())

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,24 @@ from contraview.core.learnt import Learnt
 
 FORMAT = 1
 DESCRIPTION = "system.json"
+PREVIOUS = "system.previous.json"
+"""The description as it was before the last `amend_model`."""
 WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model folder as read: which system, its settings, how it read data, what it learnt."""
+    """A model folder as read: which system, its settings, how it read data, what it learnt.
+
+    ``amendments`` is what `amend_model` added after the fit, by name.
+    """
 
     slug: str
     config: dict[str, Any]
     source: dict[str, Any]
     learnt: Learnt
     version: str
+    amendments: Mapping[str, Learnt] = field(default_factory=dict)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -84,7 +90,7 @@ def write_model(
         write_bytes(folder / name, content)
         digests[name] = hashlib.sha256(content).hexdigest()
 
-    put(WEIGHTS, save({key: np.asarray(a, order="C") for key, a in learnt.arrays.items()}))
+    put(WEIGHTS, _packed(learnt))
     for name, table in learnt.tables.items():
         beside = folder / f"{name}.parquet.partial"
         table.write_parquet(beside)
@@ -98,7 +104,58 @@ def write_model(
         "facts": learnt.facts,
         "files": digests,
     }
+    (folder / PREVIOUS).unlink(missing_ok=True)
     write_json(folder / DESCRIPTION, description)
+    _sweep(folder)
+
+
+def amend_model(folder: Path, name: str, learnt: Learnt) -> None:
+    """Add something learnt after the fit to a model, or replace it: at once or not at all.
+
+    Its arrays go into a file named by its content, beside all that is there; then system.json is
+    replaced in one step. What system.json said before stays as system.previous.json, with the
+    files it names, for `revert_model`. A new fit into the folder drops all amendments.
+    """
+    description = _read_description(folder / DESCRIPTION)
+    content = _packed(learnt)
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"{name}.{digest[:12]}.safetensors"
+    write_bytes(folder / file, content)
+    amendment = {"file": file, "sha256": digest, "facts": learnt.facts}
+    amendments = description.get("amendments", {}) | {name: amendment}
+    write_bytes(folder / PREVIOUS, (folder / DESCRIPTION).read_bytes())
+    write_json(folder / DESCRIPTION, {**description, "amendments": amendments})
+    _sweep(folder)
+
+
+def revert_model(folder: Path) -> None:
+    """Take back the last `amend_model`; once more brings it back.
+
+    Raises:
+        InputError: nothing was amended since the fit.
+    """
+    _read_description(folder / DESCRIPTION)
+    if not (folder / PREVIOUS).is_file():
+        raise InputError(f"{folder}: nothing to take back; it is as it was fitted")
+    before, now = (folder / PREVIOUS).read_bytes(), (folder / DESCRIPTION).read_bytes()
+    write_bytes(folder / DESCRIPTION, before)
+    write_bytes(folder / PREVIOUS, now)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the files of amendments that no description names any more."""
+    known = set()
+    for name in (DESCRIPTION, PREVIOUS):
+        if (folder / name).is_file():
+            amendments = _read_description(folder / name).get("amendments", {})
+            known |= {each["file"] for each in amendments.values()}
+    for path in folder.glob(f"*.{'?' * 12}.safetensors"):
+        if path.name not in known:
+            path.unlink(missing_ok=True)
+
+
+def _packed(learnt: Learnt) -> bytes:
+    return save({key: np.asarray(a, order="C") for key, a in learnt.arrays.items()})
 
 
 def read_model(folder: Path) -> Model:
@@ -111,7 +168,9 @@ def read_model(folder: Path) -> Model:
             f"{folder / DESCRIPTION}: format {description['format']}; this version reads up to "
             f"{FORMAT}: update contraview"
         )
-    for name, digest in description["files"].items():
+    amendments = description.get("amendments", {})
+    files = description["files"] | {each["file"]: each["sha256"] for each in amendments.values()}
+    for name, digest in files.items():
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise InputError(
@@ -129,6 +188,10 @@ def read_model(folder: Path) -> Model:
             for name in description["files"]
             if name.endswith(".parquet")
         }
+        added = {
+            name: Learnt(load_file(folder / each["file"]), facts=each["facts"])
+            for name, each in amendments.items()
+        }
     except (SafetensorError, pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{folder}: cannot be read: {error}") from None
     learnt = Learnt(arrays, tables, description["facts"])
@@ -138,6 +201,7 @@ def read_model(folder: Path) -> Model:
         description["source"],
         learnt,
         description["version"],
+        added,
     )
 
 
@@ -151,4 +215,10 @@ def _read_description(path: Path) -> dict[str, Any]:
     wanted = {"format", "system", "version", "config", "source", "facts", "files"}
     if not isinstance(description, dict) or not wanted <= description.keys():
         raise InputError(f"{path}: not a model description; expected {', '.join(sorted(wanted))}")
+    amendments = description.get("amendments", {})
+    if not isinstance(amendments, dict):
+        raise InputError(f"{path}: amendments: expected an object")
+    for name, each in amendments.items():
+        if not isinstance(each, dict) or not {"file", "sha256", "facts"} <= each.keys():
+            raise InputError(f"{path}: amendment {name!r}: expected file, sha256 and facts")
     return description

@@ -1,11 +1,12 @@
 """How far a figure could be off: bootstrap, binomial and false-alarm intervals."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import betaincinv, betaln, gammaln
+from scipy.special import bdtr, betaincinv, betaln, gammaln
 
 from contraview.core.errors import InputError
 from contraview.evaluation.threshold import alarms_allowed
@@ -138,12 +139,42 @@ def false_alarm_interval(
     """
     rank = alarms_allowed(calibration_rows, fpr)
     a, b, m = rank, calibration_rows + 1 - rank, scored_rows
-    count = np.arange(m + 1)
+    likely = m * float(betaincinv(a, b, 1 - 1e-9))
+    count = np.arange(min(m, math.ceil(likely + 10 * math.sqrt(likely) + 40)) + 1)
     choose = gammaln(m + 1) - gammaln(count + 1) - gammaln(m - count + 1)
     cumulative = np.exp(choose + betaln(count + a, m - count + b) - betaln(a, b)).cumsum()
     tail = (1 - level) / 2
     low, high = np.searchsorted(cumulative, [tail, 1 - tail])
     return Interval(float(low), float(min(high, m)))
+
+
+def realised_rate_interval(calibration_rows: int, fpr: float, *, level: float = 0.95) -> Interval:
+    """Where the true false-alarm rate of the threshold lies: Beta(r, n + 1 - r), as above."""
+    rank = alarms_allowed(calibration_rows, fpr)
+    tail = (1 - level) / 2
+    low, high = betaincinv(rank, calibration_rows + 1 - rank, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def threshold_interval(
+    benign: Float[np.ndarray, " n"], fpr: float, *, level: float = 0.95
+) -> Interval:
+    """Where the score lies that a share ``fpr`` of all benign rows exceeds.
+
+    Between two order statistics of the held-out scores, with no assumption on them: the number of
+    held-out scores above that score is binomial (n, fpr). Infinite above where even the largest
+    held-out score may be too small.
+    """
+    n, tail = len(benign), (1 - level) / 2
+    expected = n * fpr
+    counts = np.arange(min(n, math.ceil(expected + 10 * math.sqrt(expected) + 40)) + 1)
+    at_most = bdtr(counts, n, fpr)
+    fewest = int(np.searchsorted(at_most, tail))
+    most = int(np.searchsorted(at_most, 1 - tail)) + 1
+    descending = np.sort(benign)[::-1]
+    low = float(descending[most - 1]) if most <= n else -math.inf
+    high = float(descending[fewest - 1]) if fewest else math.inf
+    return Interval(low, high)
 
 
 def _counts(size: int, resamples: int, generator: np.random.Generator) -> Counts:

@@ -17,6 +17,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "cluster": ("use", "a group an item: contraview cluster MODEL DATA... [--out FILE]"),
     "regress": ("use", "a number an item: contraview regress MODEL DATA... [--out FILE]"),
     "search": ("search", "similar items: contraview search MODEL QUERIES... --among DATA..."),
+    "calibrate": ("calibrate", "a threshold: contraview calibrate MODEL BENIGN --max-fpr P"),
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... --labels COLUMN"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),

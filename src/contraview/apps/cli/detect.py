@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import contraview
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.apps.detection.alerts import Format, write_alerts
 from contraview.apps.detection.detection import detect
 from contraview.apps.detection.detector import Detector
+from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.reasons import explain
 from contraview.core.errors import InputError
 
@@ -30,12 +30,7 @@ def run(_verb: str, arguments: list[str]) -> int:
     )
     if not chosen.source:
         raise InputError("contraview detect: no source; expected a capture or a log")
-    detector = contraview.load(chosen.model)
-    if not isinstance(detector, Detector):
-        raise InputError(
-            f"{chosen.model}: holds {detector.slug!r}; expected a model of "
-            "`contraview fit detector`"
-        )
+    detector = load_detector(chosen.model)
     seen, raised = run_detection(detector, chosen)
     sys.stderr.write(
         f"{seen} flows, {raised} alerts; at this threshold {_rate(detector, chosen.max_fpr):g} "
@@ -62,7 +57,7 @@ def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
 
 
 def _rate(detector: Detector, max_fpr: float | None) -> float:
-    return 1000 * (max_fpr or detector.config.max_fpr)
+    return 1000 * detector.rate(max_fpr)
 
 
 @contextmanager

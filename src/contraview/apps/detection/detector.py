@@ -8,15 +8,17 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 
+from contraview.apps.detection.calibrated import AMENDMENT, Calibrated
 from contraview.apps.detection.rules import Rules
 from contraview.apps.detection.usual import Usual
 from contraview.core import config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
+from contraview.core.model_folder import Model
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.core.system import System
-from contraview.evaluation.threshold import threshold_at_fpr
+from contraview.evaluation.threshold import alarms_allowed, threshold_at_fpr
 from contraview.frameworks.one_class.calibration import Calibration
 from contraview.frameworks.one_class.ecod import Ecod
 from contraview.frameworks.one_class.forest import IsolationForest
@@ -88,6 +90,7 @@ class Detector(System):
     rules: Rules
     usual: Usual
     held_views: Float[np.ndarray, "m v"]
+    calibrated: Calibrated | None = None
 
     @classmethod
     def describe(cls, data: Any) -> list[str]:
@@ -120,12 +123,35 @@ class Detector(System):
                 self.models[name] = makers[name]()
                 advance()
 
+        self._learn_what_is_usual(learn, calibrate)
+        self.calibrated = None
+        return self
+
+    @classmethod
+    def of_clan(cls, clan: Clan, flows: Any, *, max_fpr: float | None = None) -> "Detector":
+        """A detector whose only view is a fitted CLAN, by benign flows that the fit has not seen:
+        what is usual, what is a rule and what a score means are all learnt from these.
+
+        Raises:
+            InputError: too few flows for the rate, or the very flows that CLAN learnt from.
+        """
+        self = cls()
+        self.clan, self.models, self.source = clan, {}, clan.source
+        flows = read_flows(flows)
+        if clan.learnt_from(flows):
+            raise InputError("clan learnt from these very flows; expected other benign flows")
+        benign = flows.benign()
+        alarms_allowed(len(benign), self.rate(max_fpr))
+        self._learn_what_is_usual(benign, benign)
+        self.calibrated = Calibrated.of(self.held_out, self.rules.rate, self.rate(max_fpr))
+        return self
+
+    def _learn_what_is_usual(self, learn: Flows, calibrate: Flows) -> None:
         raw = self._raw(self.clan.matrix(calibrate).numpy())
         self.calibrations = {name: Calibration.fit(scores) for name, scores in raw.items()}
         self.held_views = self._surprises(raw)
         self.rules = Rules.fit(self.clan.features, calibrate.collect())
         self.usual = Usual.fit(self.clan.features, learn.collect())
-        return self
 
     def _clan(self) -> Clan:
         return Clan(
@@ -143,8 +169,10 @@ class Detector(System):
 
     @property
     def held_out(self) -> Float[np.ndarray, " m"]:
-        """The scores of the benign flows that were kept to calibrate on."""
-        return combined(self.held_views)
+        """The scores of the benign flows that thresholds come from: those of the last
+        `calibrate`, else those that the fit kept apart.
+        """
+        return combined(self.held_views) if self.calibrated is None else self.calibrated.scores
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -186,6 +214,34 @@ class Detector(System):
         weighted = CATEGORY_WEIGHT * indicators
         return np.concatenate([clipped, weighted], axis=1).astype(np.float32)
 
+    def calibrate(self, flows: Any, /, *, max_fpr: float | None = None) -> "Detector":
+        """Take thresholds from other benign flows from now on; nothing is fitted again.
+
+        Args:
+            flows: benign flows (of labelled ones the benign rows), none of which the fit saw.
+            max_fpr: the rate that holds from now on where no other is asked for.
+
+        Raises:
+            InputError: too few flows for the rate; nothing is changed.
+        """
+        self.need_fit()
+        benign, features = read_flows(flows).benign(), self.clan.features
+        benign.require(self.clan.kind, features.numeric, tuple(features.categories))
+        rate = self.rate(max_fpr)
+        alarms_allowed(len(benign), rate)
+        scores, broken = [], 0
+        for rows in benign.batches():
+            scores.append(self.score_rows(features.transform(rows)))
+            broken += self.rules.misfires(rows)
+        self.calibrated = Calibrated.of(np.concatenate(scores), broken / len(benign), rate)
+        return self
+
+    def rate(self, max_fpr: float | None = None) -> float:
+        """The false-alarm rate asked for, else that of the calibration, else of the settings."""
+        if max_fpr is not None:
+            return max_fpr
+        return self.config.max_fpr if self.calibrated is None else self.calibrated.max_fpr
+
     def threshold(self, max_fpr: float | None = None) -> float:
         """The score above which a flow is an alert, for a share of benign flows that may alert.
 
@@ -194,13 +250,18 @@ class Detector(System):
                 a thousand needs a thousand of them.
         """
         self.need_fit()
-        return threshold_at_fpr(self.held_out, max_fpr or self.config.max_fpr)
+        return threshold_at_fpr(self.held_out, self.rate(max_fpr))
+
+    @property
+    def rules_rate(self) -> float:
+        """The share of benign flows that breaks a rule."""
+        return self.rules.rate if self.calibrated is None else self.calibrated.rules_rate
 
     def rules_alert(self, max_fpr: float | None = None) -> bool:
         """Whether a broken rule is an alert of its own: where rules misfire on less than a tenth
         of the false alarms that are allowed.
         """
-        return self.rules.rate <= 0.1 * (max_fpr or self.config.max_fpr)
+        return self.rules_rate <= 0.1 * self.rate(max_fpr)
 
     def learnt(self) -> Learnt:
         """Views, calibrations, rules and the held-out benign scores."""
@@ -212,12 +273,17 @@ class Detector(System):
             "usual": self.usual.learnt(),
             "held": Learnt(arrays={"views": self.held_views}),
         }
+        if self.calibrated is not None:
+            parts[AMENDMENT] = self.calibrated.learnt()
         return Learnt.joined(parts)
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
         self.clan = self._clan()
         self.clan.restore(learnt.part("clan"))
+        self._restore_beside_clan(learnt)
+
+    def _restore_beside_clan(self, learnt: Learnt) -> None:
         kinds = {"ecod": Ecod, "forest": IsolationForest, "neighbours": Neighbours}
         self.models = {
             name: kind.restore(learnt.part(name))
@@ -230,3 +296,22 @@ class Detector(System):
         self.rules = Rules.restore(learnt.part("rules"))
         self.usual = Usual.restore(learnt.part("usual"))
         self.held_views = learnt.part("held").arrays["views"]
+        if AMENDMENT in learnt.facts:
+            self.calibrated = Calibrated.restore(learnt.part(AMENDMENT))
+
+    @classmethod
+    def from_model(cls, model: Model) -> "Detector":
+        """The fitted detector of a model folder, with its latest calibration.
+
+        A folder of CLAN alone is one too once `contraview calibrate` amended it; see `of_clan`.
+        """
+        if model.slug == cls.slug:
+            self = super().from_model(model)
+            if AMENDMENT in model.amendments:
+                self.calibrated = Calibrated.restore(model.amendments[AMENDMENT])
+            return self
+        self = cls()
+        self.clan = Clan.from_model(model)
+        self.source = self.clan.source
+        self._restore_beside_clan(model.amendments[AMENDMENT])
+        return self

@@ -28,8 +28,8 @@ class Rules:
     def fit(cls, features: FeatureMap, held_out: pl.DataFrame) -> "Rules":
         """The rules of a feature map; ``held_out`` benign flows tell how often they misfire."""
         rules = cls(features.constant, features.categories, 0.0)
-        fired = np.any(list(rules.broken(held_out).values()) or [[False]], axis=0)
-        return cls(features.constant, features.categories, float(np.mean(fired)))
+        rate = rules.misfires(held_out) / max(held_out.height, 1)
+        return cls(features.constant, features.categories, rate)
 
     def broken(self, rows: pl.DataFrame) -> dict[str, Bool[np.ndarray, " n"]]:
         """For each column with a rule, which rows break it."""
@@ -45,6 +45,10 @@ class Rules:
             tests[column] = (~seen).fill_null(False)
         fired = rows.select(**tests)
         return {column: fired[column].to_numpy() for column in fired.columns}
+
+    def misfires(self, benign: pl.DataFrame) -> int:
+        """How many benign rows break a rule."""
+        return int(np.any(list(self.broken(benign).values()) or [[False]], axis=0).sum())
 
     def learnt(self) -> Learnt:
         """What `restore` needs."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
 
 from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.reasons import Reason
@@ -72,7 +71,7 @@ def contents_of(folder: Path, *, with_addresses: bool = False) -> Contents:
         model.version,
         seed=fitted.get("seed"),
         settings=model.config,
-        learned=_learned(facts, detector.held_out if detector else np.empty(0)),
+        learned=_learned(facts, len(detector.held_views) if detector else 0),
         findings={name: _said(found) for name, found in findings.items()},
         calibrated=calibrated,
         detected=detected,
@@ -87,14 +86,14 @@ def _last(events: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
     return next((event for event in reversed(events) if event["kind"] == kind), {})
 
 
-def _learned(facts: dict[str, Any], held_out: Float[np.ndarray, " m"]) -> Learned | None:
+def _learned(facts: dict[str, Any], held_out: int) -> Learned | None:
     """What CLAN learnt from, by itself or as a view of the detector."""
     if "features" not in facts:
         return None
     features = facts["features"]
     return Learned(
-        facts["benign rows"] + len(held_out),
-        len(held_out),
+        facts["benign rows"] + held_out,
+        held_out,
         tuple(features["numeric"]),
         features["categories"],
         features["constant"],
@@ -113,12 +112,12 @@ def _said(found: dict[str, Any]) -> list[str]:
 
 
 def _calibrated(detector: Detector, max_fpr: float | None) -> Calibrated:
-    rate: float = max_fpr or detector.config.max_fpr
+    rate = detector.rate(max_fpr)
     return Calibrated(
         detector.held_out,
         rate,
         detector.threshold(rate),
-        detector.rules.rate,
+        detector.rules_rate,
         detector.rules_alert(rate),
     )
 

@@ -15,7 +15,7 @@ from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
 from contraview.frameworks.one_class.centroid import Centroid
-from contraview.modalities.flows.data import FlowSource, read_flows
+from contraview.modalities.flows.data import Flows, FlowSource, read_flows
 from contraview.modalities.flows.features import FeatureMap
 from contraview.modalities.flows.findings import inspect
 from contraview.modalities.flows.nets import ResidualMLP
@@ -155,6 +155,10 @@ class Clan(System):
     def classes(self) -> tuple[str, ...]:
         """The classes that `classify` tells apart."""
         return self._need_naming().classes
+
+    def learnt_from(self, flows: Flows) -> bool:
+        """Whether these are the very flows that `fit` was given."""
+        return flows.fingerprint() == self._facts["fingerprint"]
 
     def matrix(self, flows: Any) -> Float[Tensor, "n d"]:
         """Flows as the standardised matrix that the encoder reads."""
