@@ -1,6 +1,5 @@
 """Benign flows from after the fit: the scores that a threshold then comes from."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,7 +56,7 @@ class Calibrated:
 
 def outlook(
     benign: Float[np.ndarray, " n"], fpr: float, flows_a_day: int | None = None
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """What a false-alarm rate means by these benign scores, each figure with a 95 % interval.
 
     ``threshold`` (None above where it is open), ``realised rate`` of that threshold,
