@@ -20,14 +20,13 @@ from contraview.modalities.flows.data import read_flows
 from contraview.systems.clan import Clan
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "systems"))
-import tiny
+import tiny_flows
 
-SOURCE = tiny.SOURCES["flows"]
-ROLES = ["--benign", "kind == benign", "--labels", "kind"]
+SOURCE = tiny_flows.SOURCE
 
 
 def table(rows, seed):
-    return tiny.flows(rows, seed)
+    return tiny_flows.flows(rows, seed)
 
 
 def flows(rows=1600, seed=0):
