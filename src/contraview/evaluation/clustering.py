@@ -7,7 +7,7 @@ from contraview.core.errors import InputError
 
 
 def matched(
-    truth: Shaped[np.ndarray, " n"], found: Shaped[np.ndarray, " n"]
+    truth: Shaped[np.ndarray, " n"], found: Shaped[np.ndarray, " m"]
 ) -> Int[np.ndarray, " n"]:
     """Each row's group as the class it is matched to, one to one, with the most rows agreeing.
 

@@ -37,7 +37,7 @@ class LinearProbe:
     def fit(
         cls,
         vectors: Vectors,
-        labels: Sequence[str] | Shaped[np.ndarray, " n"],
+        labels: Sequence[str] | Shaped[np.ndarray, " m"],
         *,
         kind: Literal["logistic", "svm"] = "logistic",
         c: float = 1.0,
@@ -118,7 +118,7 @@ class RidgeProbe:
     bias: Float[np.ndarray, ""]
 
     @classmethod
-    def fit(cls, vectors: Vectors, values: Float[np.ndarray, " n"]) -> "RidgeProbe":
+    def fit(cls, vectors: Vectors, values: Float[np.ndarray, " m"]) -> "RidgeProbe":
         """Fit on embeddings with a number each; rows whose number is missing are left out."""
         from sklearn.linear_model import RidgeCV
 

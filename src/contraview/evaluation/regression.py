@@ -7,7 +7,7 @@ from contraview.core.errors import InputError
 
 
 def regression_figures(
-    truth: Shaped[np.ndarray, " n"], predicted: Float[np.ndarray, " n"]
+    truth: Shaped[np.ndarray, " n"], predicted: Float[np.ndarray, " m"]
 ) -> dict[str, float]:
     """Mean absolute error, root mean squared error, and R^2 (0 is as good as the mean)."""
     if not len(truth) or len(truth) != len(predicted):

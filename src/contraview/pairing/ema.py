@@ -16,9 +16,9 @@ def teacher_of(student: M) -> M:
     Evaluation mode means that batch normalisation uses the running statistics that `follow`
     copies, and dropout is off.
     """
-    teacher = deepcopy(student).requires_grad_(False)
+    teacher = deepcopy(student).requires_grad_(False).eval()
     teacher.train = lambda mode=True: teacher  # noqa: ARG005 stays as it is, whatever is asked
-    return teacher.eval()
+    return teacher
 
 
 @torch.no_grad()
