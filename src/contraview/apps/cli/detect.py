@@ -12,24 +12,37 @@ from contraview.apps.detection.detection import detect
 from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.reasons import explain
+from contraview.apps.detection.watch.opening import grows
 from contraview.core.errors import InputError
+
+HOUR = 3600.0
 
 
 def run(_verb: str, arguments: list[str]) -> int:
     """Write one line an alert to --out or stdout, and a summary to stderr."""
     chosen = parse(
         "contraview detect",
-        "Alerts from SOURCE (pcap, pcapng, a flow log, CSV, Parquet) with a model of "
-        "`contraview fit detector`.",
+        "Alerts from SOURCE with a model of `contraview fit detector`. SOURCE is a capture, a flow "
+        "log, CSV or Parquet; with --follow a log or capture that grows, or a sensor's folder; '-' "
+        "for stdin, udp://HOST:PORT for NetFlow and IPFIX, or the name of an interface.",
         arguments,
         model=(Positional[Path], ...),
         source=(Positional[tuple[str, ...]], ()),
         format=(Format, "eve"),
         max_fpr=(float | None, None),
         out=(Path | None, None),
+        follow=(bool, False),
+        counters=(Path | None, None),
+        heartbeat=(float, HOUR),
     )
     if not chosen.source:
         raise InputError("contraview detect: no source; expected a capture or a log")
+    if chosen.follow or grows(chosen.source):
+        from contraview.apps.cli.follow import follow
+
+        return follow(chosen)
+    if chosen.counters or chosen.heartbeat != HOUR:
+        raise InputError("--counters and --heartbeat go with a source that grows: add --follow")
     detector = load_detector(chosen.model)
     seen, raised = run_detection(detector, chosen)
     sys.stderr.write(

@@ -9,32 +9,53 @@ from contraview.apps.detection.detector import Detector, combined
 from contraview.modalities.flows.data import Flows
 
 BATCH = 65_536
+TILE = 64
+"""Rows are scored by multiples of this many."""
 
 
 def detect(
     detector: Detector, flows: Flows, *, max_fpr: float | None = None
 ) -> Iterator[pl.DataFrame]:
-    """The flows in order, batch by batch, with what the detector makes of them.
-
-    Added columns: ``score`` (nats), ``view_clan`` and so on for each view, ``rule`` (the columns
-    whose rule the flow breaks, comma-separated, else null), ``alert``. A flow is an alert where
-    its score is above the threshold for ``max_fpr``, or where it breaks a rule and
-    `Detector.rules_alert` says that this is enough.
-    """
+    """The flows in order, batch by batch, with what the detector makes of them; see `Judge`."""
     features = detector.clan.features
     flows.require(detector.clan.kind, features.numeric, tuple(features.categories))
-    threshold = detector.threshold(max_fpr)
-    rules_alert = detector.rules_alert(max_fpr)
+    judge = Judge(detector, max_fpr=max_fpr)
     for rows in flows.batches(BATCH):
-        views = detector.view_values(features.transform(rows))
+        yield judge(rows)
+
+
+class Judge:
+    """Says of flows which are alerts, at one false-alarm rate.
+
+    Attributes:
+        threshold: the score above which a flow is an alert.
+        rules_alert: whether a broken rule is enough; see `Detector.rules_alert`.
+    """
+
+    def __init__(self, detector: Detector, *, max_fpr: float | None = None) -> None:
+        self.detector = detector
+        self.threshold = detector.threshold(max_fpr)
+        self.rules_alert = detector.rules_alert(max_fpr)
+
+    def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with the columns ``score`` (nats), ``view_clan`` and so on for each view,
+        ``rule`` (the columns whose rule the flow breaks, comma-separated, else null), ``alert``.
+        """
+        detector = self.detector
+        matrix = detector.clan.features.transform(rows)
+        # A matrix product of another height may differ in the last bit, and a flow that is a copy
+        # of a held-out one is then a rank apart: whole tiles make a flow's score its own, in
+        # whichever batch it comes.
+        tiles = np.pad(matrix, ((0, -len(matrix) % TILE), (0, 0)))
+        views = detector.view_values(tiles)[: len(matrix)]
         score = combined(views)
         rule = _broken(detector, rows)
-        above = pl.Series("alert", score > threshold)
-        yield rows.with_columns(
+        above = pl.Series("alert", score > self.threshold)
+        return rows.with_columns(
             pl.Series("score", score),
             *(pl.Series(f"view_{name}", views[:, i]) for i, name in enumerate(detector.views)),
             rule,
-            above | rule.is_not_null() if rules_alert else above,
+            above | rule.is_not_null() if self.rules_alert else above,
         )
 
 

@@ -40,7 +40,7 @@ class TextFile:
                 found += piece
                 if len(found) >= size:
                     break
-        return _plain(found[: 2 * size])
+        return plain(found[: 2 * size])
 
     def blocks(self) -> Iterator[bytes]:
         """The whole text as UTF-8, by whole lines that end with a newline.
@@ -63,13 +63,13 @@ class TextFile:
                     raise InputError(
                         f"{self.path}: a line of more than {BLOCK >> 20} MB; expected a text table"
                     )
-                yield _plain(whole[:end])
+                yield plain(whole[:end])
                 held, size = [whole[end:]], len(whole) - end
         rest = b"".join(held)
         if self.cut_short:
             rest = rest[: rest.rfind(b"\n") + 1]
         if rest:
-            yield _plain(rest)
+            yield plain(rest)
 
     def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
         start = file.read(2)
@@ -100,8 +100,8 @@ class TextFile:
         self.cut_short = not member.eof
 
 
-def _plain(block: bytes) -> bytes:
-    """The block as UTF-8 whose lines end with a newline alone.
+def plain(block: bytes) -> bytes:
+    """A block as UTF-8 whose lines end with a newline alone.
 
     What is no UTF-8 is replaced (old exports hold single bytes of cp1252), and so is a carriage
     return within a line, which some parsers take for its end.

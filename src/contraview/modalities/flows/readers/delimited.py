@@ -41,7 +41,7 @@ def read_delimited(file: TextFile) -> Raw:
     """A text table whose columns its first line names, or Zeek's ``#fields``."""
     head = file.head()
     zeek = head.startswith(b"#")
-    layout = _zeek_layout(file, head) if zeek else _layout(file, head)
+    layout = layout_of(str(file.path), head)
     malformed = Malformed()
     cells = spool(_tables(file, layout, malformed))
     if cells is None:
@@ -52,11 +52,20 @@ def read_delimited(file: TextFile) -> Raw:
     return raw
 
 
-def _layout(file: TextFile, head: bytes) -> Layout:
+def layout_of(name: str, head: bytes) -> Layout:
+    """How to read a text table that begins with ``head``.
+
+    Raises:
+        InputError: it is empty, its first line holds values, or it is another log of Zeek's.
+    """
+    return _zeek_layout(name, head) if head.startswith(b"#") else _layout(name, head)
+
+
+def _layout(name: str, head: bytes) -> Layout:
     lines = head.decode(errors="replace").split("\n")
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is None:
-        raise InputError(f"{file.path}: is empty; expected flow records")
+        raise InputError(f"{name}: is empty; expected flow records")
     header = lines[first]
     separator = max(_SEPARATORS, key=header.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
@@ -64,7 +73,7 @@ def _layout(file: TextFile, head: bytes) -> Layout:
         if len(names) in (len(NSL_KDD_COLUMNS), len(NSL_KDD_COLUMNS) - 1) and names[1].isalpha():
             return Layout(NSL_KDD_COLUMNS[: len(names)], separator, first)
         raise InputError(
-            f"{file.path}: line {first + 1} holds values ({header[:40]!r}); expected column names"
+            f"{name}: line {first + 1} holds values ({header[:40]!r}); expected column names"
         )
     return Layout(
         _distinct(names),
@@ -74,7 +83,7 @@ def _layout(file: TextFile, head: bytes) -> Layout:
     )
 
 
-def _zeek_layout(file: TextFile, head: bytes) -> Layout:
+def _zeek_layout(name: str, head: bytes) -> Layout:
     comments = [line for line in head.decode(errors="replace").split("\n") if line[:1] == "#"]
     separator = "\t"
     settings: dict[str, list[str]] = {}
@@ -83,13 +92,13 @@ def _zeek_layout(file: TextFile, head: bytes) -> Layout:
             with suppress(ValueError):
                 separator = chr(int(line.split()[-1].removeprefix("\\x"), 16))
         else:
-            name, *values = line[1:].split(separator)
-            settings.setdefault(name, values)
+            key, *values = line[1:].split(separator)
+            settings.setdefault(key, values)
     path = settings.get("path", ["conn"])
     if not path[0].startswith("conn"):
-        raise InputError(f"{file.path}: is Zeek's {path[0]}.log; expected conn.log")
+        raise InputError(f"{name}: is Zeek's {path[0]}.log; expected conn.log")
     if not settings.get("fields"):
-        raise InputError(f"{file.path}: starts with '#' but has no #fields line; expected Zeek's")
+        raise InputError(f"{name}: starts with '#' but has no #fields line; expected Zeek's")
     columns = _distinct(settings["fields"])
     return Layout(columns, separator, 0, quoted=False, comments=True)
 
@@ -127,41 +136,41 @@ def _tables(file: TextFile, layout: Layout, malformed: Malformed) -> Iterator[pa
         if end:
             text = text[: end.start()]
         if layout.comments:
-            text = _without_comments(file, text, layout)
-        table = _parse(file, text, layout, first_line, malformed)
+            text = _without_comments(str(file.path), text, layout)
+        table = parse(str(file.path), text, layout, first_line, malformed)
         if table.num_rows:
             yield table
         if end:
             return
 
 
-def _without_comments(file: TextFile, text: bytes, layout: Layout) -> bytes:
+def _without_comments(name: str, text: bytes, layout: Layout) -> bytes:
     """The block with comments as empty lines, so that line numbers stay what they are."""
     fields = "\t".join(("#fields", *layout.columns)).replace("\t", layout.separator).encode()
     for header in re.findall(rb"(?m)^#fields.*$", text):
         if header != fields:
             raise InputError(
-                f"{file.path}: a later #fields line names other columns; split the log there"
+                f"{name}: a later #fields line names other columns; split the log there"
             )
     return re.sub(rb"(?m)^#.*$", b"", text)
 
 
-def _parse(
-    file: TextFile, text: bytes, layout: Layout, first_line: int, malformed: Malformed
+def parse(
+    name: str, text: bytes, layout: Layout, first_line: int, malformed: Malformed
 ) -> pa.Table:
-    """The rows of a block as strings; a line with another number of fields is malformed."""
+    """The rows of whole lines as strings, with `LINE`; one of another width is malformed."""
     width = len(layout.columns)
     skipped: list[int] = []
 
     def skip(row: pa_csv.InvalidRow) -> str:
         skipped.append(row.number - 1)
         if row.text.strip():
-            where = f"{file.path}: line {first_line + row.number - 1}"
+            where = f"{name}: line {first_line + row.number - 1}"
             malformed.add(where, f"{row.actual_columns} fields; expected {width}")
         return "skip"
 
     if layout.quoted and b'"' in text:
-        text = _without_open_quotes(file, text, first_line, malformed)
+        text = _without_open_quotes(name, text, first_line, malformed)
     if text and not text.endswith(b"\n"):
         text += b"\n"
     rows = text.count(b"\n")
@@ -194,14 +203,12 @@ def _blank_lines(text: bytes) -> Bool[np.ndarray, " lines"]:
     return np.diff(np.flatnonzero(signs == ord("\n")), prepend=-1) == 1
 
 
-def _without_open_quotes(
-    file: TextFile, text: bytes, first_line: int, malformed: Malformed
-) -> bytes:
+def _without_open_quotes(name: str, text: bytes, first_line: int, malformed: Malformed) -> bytes:
     """The block without lines whose quotes do not pair: one would swallow the lines after it."""
     lines = pl.Series(text.decode().split("\n"))
     odd = lines.str.count_matches('"', literal=True) % 2 == 1
     if not odd.any():
         return text
-    where = f"{file.path}: line {first_line + (odd.arg_max() or 0)}"
+    where = f"{name}: line {first_line + (odd.arg_max() or 0)}"
     malformed.add(where, "a quote that is not closed", int(odd.sum()))
     return lines.set(odd, "").str.join("\n").item().encode()

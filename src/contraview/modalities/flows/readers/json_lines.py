@@ -17,13 +17,52 @@ from contraview.modalities.flows.readers.raw import LINE, Malformed, Raw
 from contraview.modalities.flows.readers.spool import spool
 
 
+class ObjectLines:
+    """How the objects of one log become rows: its kind, and its keys as columns.
+
+    Attributes:
+        kind: what kind of record the keys say it is.
+        malformed: lines that are no JSON object.
+        others: records of another sort, which are left out.
+    """
+
+    def __init__(self, name: str, head: bytes, kind: Kind | None = None) -> None:
+        """Understand a log by its first lines; ``kind`` fixes the columns whatever those hold."""
+        members = _members(name, head)
+        self.kind = kind or recognise(members)
+        if not (self.kind.marks <= set(members) or self.kind.records):
+            raise InputError(f"{name}: its keys are not those of {self.kind.name}")
+        wanted = (*self.kind.columns, *self.kind.identity, *self.kind.labels, *self.kind.time)
+        fixed = kind is not None and kind.numbers is not None
+        keys = dict.fromkeys(wanted if fixed else (*members, *self.kind.columns))
+        if self.kind.records:
+            keys[self.kind.records[0]] = None
+        self.name = name
+        self.malformed, self.others = Malformed(), Malformed()
+        self._schema = _schema(list(keys), members, self.kind)
+
+    def rows(self, block: bytes, first_line: int) -> pl.DataFrame:
+        """The records of whole lines as columns of text, with `LINE`."""
+        rows = _parse(self.name, block, self._schema, first_line, self.malformed)
+        for outer, inner in self._schema.items():
+            if isinstance(inner, pl.Struct):
+                members = pl.col(outer).struct
+                rows = rows.with_columns(
+                    members.field(name.name).alias(f"{outer}.{name.name}") for name in inner.fields
+                ).drop(outer)
+        if self.kind.records:
+            column, wanted = self.kind.records
+            flows = rows.filter(pl.col(column) == wanted)
+            self.others.count += rows.height - flows.height
+            rows = flows
+        return rows
+
+
 def read_json_lines(file: TextFile) -> Raw:
     """A log of JSON objects, one a line; a key that a line lacks is empty there."""
-    members = _members(file)
-    kind = recognise(members)
-    keys = list(dict.fromkeys((*members, *kind.columns)))
-    malformed, others = Malformed(), Malformed()
-    cells = spool(_tables(file, _schema(keys, members, kind), kind, malformed, others))
+    reader = ObjectLines(str(file.path), file.head())
+    cells = spool(_tables(file, reader))
+    malformed, others = reader.malformed, reader.others
     if cells is None:
         raise InputError(
             f"{malformed.first or file.path}: expected flow records, one object a line"
@@ -36,13 +75,22 @@ def read_json_lines(file: TextFile) -> Raw:
     return raw
 
 
-def _members(file: TextFile) -> dict[str, bool]:
+def _tables(file: TextFile, reader: ObjectLines) -> Iterator[pa.Table]:
+    line = 1
+    for block in file.blocks():
+        rows = reader.rows(block, line)
+        line += block.count(b"\n")
+        if rows.height:
+            yield rows.to_arrow()
+
+
+def _members(name: str, head: bytes) -> dict[str, bool]:
     """The keys of the first lines; those inside an object as ``object.key``, marked True."""
     found: dict[str, bool] = {}
-    for line in file.head().decode(errors="replace").split("\n"):
+    for line in head.decode(errors="replace").split("\n"):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict):
             for key, value in record.items():
@@ -51,9 +99,7 @@ def _members(file: TextFile) -> dict[str, bool]:
                 else:
                     found[key] = False
     if not found:
-        raise InputError(
-            f"{file.path}: line 1 is no JSON object; expected a log with one object a line"
-        )
+        raise InputError(f"{name}: line 1 is no JSON object; expected a log with one object a line")
     return found
 
 
@@ -71,30 +117,8 @@ def _schema(keys: list[str], members: dict[str, bool], kind: Kind) -> dict[str, 
     }
 
 
-def _tables(
-    file: TextFile, schema: dict[str, Any], kind: Kind, malformed: Malformed, others: Malformed
-) -> Iterator[pa.Table]:
-    line = 1
-    for block in file.blocks():
-        rows = _parse(file, block, schema, line, malformed)
-        line += block.count(b"\n")
-        for outer, inner in schema.items():
-            if isinstance(inner, pl.Struct):
-                members = pl.col(outer).struct
-                rows = rows.with_columns(
-                    members.field(name.name).alias(f"{outer}.{name.name}") for name in inner.fields
-                ).drop(outer)
-        if kind.records:
-            column, wanted = kind.records
-            flows = rows.filter(pl.col(column) == wanted)
-            others.count += rows.height - flows.height
-            rows = flows
-        if rows.height:
-            yield rows.to_arrow()
-
-
 def _parse(
-    file: TextFile, block: bytes, schema: dict[str, Any], first_line: int, malformed: Malformed
+    name: str, block: bytes, schema: dict[str, Any], first_line: int, malformed: Malformed
 ) -> pl.DataFrame:
     """The objects of a block; a line that is none is malformed."""
     try:
@@ -107,7 +131,7 @@ def _parse(
         whole = lines.str.starts_with("{") & lines.str.json_path_match("$").is_not_null()
         broken = ~whole & (lines != "")
         if broken.any():
-            where = f"{file.path}: line {numbers[broken.arg_max() or 0]}"
+            where = f"{name}: line {numbers[broken.arg_max() or 0]}"
             malformed.add(where, "no JSON object", int(broken.sum()))
         numbers = numbers[whole.to_numpy()]
         text = "\n".join(lines.filter(whole)).encode()

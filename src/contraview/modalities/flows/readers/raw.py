@@ -19,7 +19,7 @@ class Malformed:
     def add(self, where: str, what: str, count: int = 1) -> None:
         """Count a line; the first is kept as ``where: what``."""
         if not self.count:
-            self.first = f"{where}: {what}"
+            self.first = f"{where}: {what}" if what else where
         self.count += count
 
 

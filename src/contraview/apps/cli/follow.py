@@ -1,0 +1,74 @@
+"""`contraview detect --follow`: the watcher on the command line."""
+
+import signal
+import sys
+from typing import Any
+
+from contraview.apps.detection.model import load_detector
+from contraview.apps.detection.watch.health import ModelWatch
+from contraview.apps.detection.watch.journal import Journal, Stream
+from contraview.apps.detection.watch.notices import clean
+from contraview.apps.detection.watch.opening import open_source
+from contraview.apps.detection.watch.watcher import Watcher
+from contraview.core.errors import InputError
+from contraview.modalities.flows.live.source import SystemClock
+
+
+def follow(chosen: Any) -> int:
+    """Watch one source until it ends, or until the process is told to stop."""
+    if len(chosen.source) != 1:
+        raise InputError(f"{len(chosen.source)} sources to follow; expected one watcher for each")
+    if chosen.format not in ("eve", "ecs"):
+        raise InputError(f"--format {chosen.format}: a log that grows is eve or ecs")
+    if not chosen.heartbeat > 0:
+        raise InputError(f"--heartbeat {chosen.heartbeat:g}: expected seconds above 0")
+    model = ModelWatch(chosen.model)
+    detector = load_detector(chosen.model)
+    detector.threshold(chosen.max_fpr)
+    name, clock = chosen.source[0], SystemClock()
+    source = open_source(name, detector, clock=clock)
+    if chosen.out is None:
+        log = Stream(sys.stdout)
+    else:
+        log = Journal(chosen.out, source=source.name, model=model.loaded)
+        if log.place is not None and source.replayable:
+            source.close()
+            source = open_source(name, detector, clock=clock, saved=log.place)
+    terminal = sys.stderr.isatty()
+
+    def say(line: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{line}\n" if terminal else f"{line}\n")
+        sys.stderr.flush()
+
+    def show(line: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{line}")
+        sys.stderr.flush()
+
+    watcher = Watcher(
+        detector,
+        source,
+        log,
+        form=chosen.format,
+        clock=clock,
+        max_fpr=chosen.max_fpr,
+        model=model,
+        heartbeat=chosen.heartbeat,
+        counters=chosen.counters,
+        say=say,
+        show=show if terminal else lambda _: None,
+    )
+    if isinstance(log, Journal) and source.replayable:
+        watcher.counters.go_on_from(log.counters)
+    say(
+        f"{clean(source.name)}: {source.kind}; an alert comes at most {source.delay} after the "
+        "first packet of its flow"
+    )
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: watcher.stop()) for number in numbers]
+    try:
+        counters = watcher.run()
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    say(counters.line())
+    return 0

@@ -1,0 +1,1 @@
+"""Detection on sources that grow: in constant memory, through restarts, with its own health."""

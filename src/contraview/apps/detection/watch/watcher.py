@@ -1,0 +1,205 @@
+"""The one loop behind every source that grows: read, judge, write, move the cursor."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from contraview.apps.detection.alerts import write_alerts
+from contraview.apps.detection.detection import Judge
+from contraview.apps.detection.detector import Detector
+from contraview.apps.detection.reasons import explain
+from contraview.apps.detection.watch.counters import Counters, export, utc
+from contraview.apps.detection.watch.health import REPEAT, ClockWatch, ModelWatch, Pace
+from contraview.apps.detection.watch.journal import AlertLog
+from contraview.apps.detection.watch.notices import Form, clean, health_line, heartbeat_line
+from contraview.modalities.flows.kinds.known import kind_named
+from contraview.modalities.flows.live.source import Batch, Clock, Source
+from contraview.modalities.flows.live.typed import record_time
+
+LOOK: Final = 10.0
+"""Seconds between looks at the model folder, the pace and the counters file."""
+COMMIT: Final = 1.0
+"""Seconds between two moves of the cursor while there is much to do."""
+ROWS: Final = 65_536
+"""Flows judged together."""
+
+
+class Watcher:
+    """Judges the flows of a source as they come.
+
+    Args:
+        detector: what judges.
+        source: where flows come from.
+        log: where alerts go.
+        form: how they are written.
+        clock: the time of day; tests bring their own.
+        max_fpr: the false-alarm rate, where not the model's own.
+        model: the model folder, to notice that it changes.
+        heartbeat: seconds between two heartbeats.
+        counters: a file for the counters, replaced as a whole at every look.
+        say: takes a line for a person to read.
+        show: takes the counters as one line, every second or so; for a terminal.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        source: Source,
+        log: AlertLog,
+        *,
+        form: Form,
+        clock: Clock,
+        max_fpr: float | None = None,
+        model: ModelWatch | None = None,
+        heartbeat: float = 3_600.0,
+        counters: Path | None = None,
+        say: Callable[[str], None] = lambda _: None,
+        show: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.counters = Counters()
+        self._detector, self._source, self._log = detector, source, log
+        self._form: Form = form
+        self._judge = Judge(detector, max_fpr=max_fpr)
+        self._kind = kind_named(source.kind)
+        self._clock, self._heartbeat, self._file = clock, heartbeat, counters
+        self._say, self._show = say, show
+        self._model, self._times, self._pace = model, ClockWatch(), Pace()
+        self._told: dict[tuple[str, str], float] = {}
+        self._begun = clock.elapsed()
+        self._beaten, self._looked = self._begun, self._begun
+        self._committed = -COMMIT
+        self._since = Counters()
+        self._stopping = self._dirty = False
+
+    def stop(self) -> None:
+        """Finish what is in hand, then end; may be called from a signal handler."""
+        self._stopping = True
+
+    def run(self) -> Counters:
+        """Go on until the source ends or `stop` is called."""
+        try:
+            while not self._stopping and self.step():
+                pass
+            self._commit(at_once=True)
+            self._export()
+        finally:
+            self._source.close()
+            self._log.close()
+        return self.counters
+
+    def step(self) -> bool:
+        """One reading of the source; False at its end."""
+        batch = self._source.read(self._patience())
+        if batch is None:
+            return False
+        self._count(batch)
+        for trouble in batch.troubles:
+            self._report(trouble.sort, trouble.text)
+        rows = batch.rows
+        if rows is not None and rows.height:
+            for part in rows.iter_slices(ROWS):
+                self._take(part)
+        idle = not batch.received
+        if idle and not batch.queued:
+            self._log.settle()
+        if batch.received or batch.rows is not None:
+            self._dirty = True
+        self._commit(at_once=idle)
+        self._look()
+        return True
+
+    def _patience(self) -> float:
+        """How long the source may wait: never beyond the next look or heartbeat."""
+        now = self._clock.elapsed()
+        due = min(self._looked + LOOK, self._beaten + self._heartbeat) - now
+        return min(max(due, 0.0), 1.0)
+
+    def _count(self, batch: Batch) -> None:
+        counted = self.counters
+        counted.received += batch.received
+        counted.malformed += batch.malformed
+        counted.dropped += batch.dropped
+        counted.queued, counted.unit = batch.queued, batch.unit
+        if batch.dropped:
+            self._report("drops", f"{self._source.name}: {batch.dropped:,} lost before being read")
+
+    def _take(self, rows: pl.DataFrame) -> None:
+        times = record_time(rows, self._kind)
+        if times is not None:
+            now = datetime.fromtimestamp(self._clock.time(), UTC)
+            late, said = self._times.see(times, now)
+            self.counters.late += late
+            self.counters.last_record = self._times.latest
+            if said:
+                self._report("clock", f"{self._source.name}: {said}")
+        judged = self._judge(rows)
+        alerts = judged.filter("alert")
+        self.counters.flows += judged.height
+        if alerts.height:
+            lines: list[str] = []
+            reasons = explain(self._detector, alerts)
+            threshold = self._judge.threshold
+            write_alerts(lines.append, self._form, alerts, reasons, threshold=threshold)
+            self._log.append(lines)
+            self.counters.alerts += alerts.height
+            self.counters.last_alert = utc(self._clock.time())
+
+    def _report(self, sort: str, text: str) -> None:
+        """Write a health alert, unless the same was told within the hour."""
+        now = self._clock.elapsed()
+        key = sort, text if sort in ("columns", "model", "gap", "clock") else ""
+        if key in self._told and now - self._told[key] < REPEAT:
+            return
+        self._told[key] = now
+        at = self._clock.time()
+        self._log.append([health_line(self._form, sort, text, source=self._source.name, at=at)])
+        self.counters.health += 1
+        self._say(f"{sort}: {clean(text)}")
+
+    def _commit(self, *, at_once: bool) -> None:
+        now = self._clock.elapsed()
+        if self._dirty and (at_once or now - self._committed >= COMMIT):
+            self._log.commit(self._source.place(), self.counters.as_json())
+            self._committed, self._dirty = now, False
+
+    def _look(self) -> None:
+        now = self._clock.elapsed()
+        self._show(self.counters.line())
+        if now - self._looked >= LOOK:
+            self._looked = now
+            if self._model is not None and (said := self._model.changed()):
+                self._report("model", said)
+            if said := self._pace.look(self.counters.queued, self.counters.unit, now):
+                self._report("behind", f"{self._source.name}: cannot keep up: {said}")
+            self._export()
+        if now - self._beaten >= self._heartbeat:
+            self._beat(now)
+
+    def _beat(self, now: float) -> None:
+        was, self._since = self._since, Counters(**vars(self.counters))
+        counted = self.counters.as_json() | {
+            "seconds": round(now - self._beaten, 3),
+            "flows_since": self.counters.flows - was.flows,
+            "alerts_since": self.counters.alerts - was.alerts,
+        }
+        self._beaten = now
+        at = self._clock.time()
+        self._log.append([heartbeat_line(self._form, counted, source=self._source.name, at=at)])
+        self._export()
+        self._say(
+            f"heartbeat: {counted['alerts_since']:,} alerts, {counted['flows_since']:,} flows; "
+            + self.counters.line()
+        )
+
+    def _export(self) -> None:
+        if self._file is not None:
+            export(
+                self._file,
+                source=clean(self._source.name),
+                at=utc(self._clock.time()),
+                seconds=round(self._clock.elapsed() - self._begun, 3),
+                **self.counters.as_json(),
+            )
