@@ -24,7 +24,7 @@ def make(data: Any, kind: str, seed: int, folder: Path) -> Any:
         strata = data.labels() if data.label else len(data)
         fit, test = random_split(strata, (FIT_SHARE, 1 - FIT_SHARE), seed)
     else:
-        if not data.time:
+        if not getattr(data, "time", None):
             raise InputError("--split time: the data has no time column; name one with --time")
         times = data.collect(pl.col(data.time))[data.time].to_numpy()
         fit, test = time_split(times, (FIT_SHARE, 1 - FIT_SHARE))

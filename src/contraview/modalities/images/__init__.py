@@ -1,0 +1,1 @@
+"""Images: files and arrays in, batches of pixels, views and encoders out."""

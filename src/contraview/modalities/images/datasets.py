@@ -1,0 +1,81 @@
+"""The data sets of images that examples, claims and tests are measured on.
+
+Licences are of the data, and as far as they are known: read the owners' terms before you pass
+anything on.
+"""
+
+from typing import Final
+
+from contraview.core.datasets import Dataset, File
+from contraview.core.packages import Member
+
+_DEBIAN: Final = "usr/share/datasets/fashion-mnist/"
+
+
+def _fashion(name: str, part: str, images: tuple[str, str], labels: tuple[str, str]) -> Dataset:
+    return Dataset(
+        name=name,
+        about=f"Fashion-MNIST (Xiao et al. 2017), {part}, grey 28 x 28, 10 classes",
+        licence="MIT",
+        editions=(
+            tuple(
+                File(file, sha256, member=Member("debian", "dataset-fashion-mnist", _DEBIAN + file))
+                for file, sha256 in (images, labels)
+            ),
+        ),
+    )
+
+
+def _emoji(vendor: str, artwork: str, sha256: str) -> Dataset:
+    return Dataset(
+        name=f"emoji_{vendor.lower()}",
+        about=f"3,786 emoji as {vendor} draws them, colour 64 x 64, with CLDR names and keywords",
+        licence=f"table MIT and Unicode-3.0, artwork {artwork}",
+        editions=(
+            (
+                File(f"emoji_{vendor.lower()}_sheet64_c256.png", sha256),
+                File(
+                    "emoji_table.csv.gz",
+                    "2e3db72b42df38a67a1f2d5909dca49711b94c7827b7a62f47d5108ff548d19a",
+                ),
+            ),
+        ),
+    )
+
+
+DATASETS: Final = (
+    _fashion(
+        "fashion_mnist",
+        "60,000 training images",
+        (
+            "train-images-idx3-ubyte.gz",
+            "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+        ),
+        (
+            "train-labels-idx1-ubyte.gz",
+            "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+        ),
+    ),
+    _fashion(
+        "fashion_mnist_test",
+        "10,000 test images",
+        (
+            "t10k-images-idx3-ubyte.gz",
+            "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+        ),
+        (
+            "t10k-labels-idx1-ubyte.gz",
+            "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+        ),
+    ),
+    _emoji(
+        "Google",
+        "Apache-2.0",
+        "d84ade799c1905c8046c6446b14143aabe142a496bd47d27787c36769b0b87b4",
+    ),
+    _emoji(
+        "Twitter",
+        "CC-BY-4.0",
+        "3823598464719ad7cb3a7ba14537b7852c8a323e18b39f7ca4fa9b1e98e9cc68",
+    ),
+)
