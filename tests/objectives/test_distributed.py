@@ -11,7 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from contraview.objectives import clad_loss, clan_loss, info_nce, nt_xent, sup_con
+from contraview.objectives import (
+    clad_loss,
+    clan_loss,
+    dice_loss,
+    info_nce,
+    masked_mse,
+    nt_xent,
+    sup_con,
+)
 
 ROWS = 12  # of each tensor, in all
 
@@ -44,6 +52,12 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
     "sup_con": lambda a, b, rest: sup_con(a + b, rest["labels"]),
     "clan_loss": lambda a, b, _: clan_loss(a, b, balance=0.3),
     "clan_loss, squared": lambda a, b, _: clan_loss(a, b, squared=True),
+    "dice_loss": lambda a, b, rest: dice_loss(
+        torch.stack([a, b], 1), (rest["attack"][:, None].expand(a.shape)).long()
+    ),
+    "masked_mse": lambda a, b, rest: masked_mse(
+        a.view(-1, 1, 2, 3), b.view(-1, 1, 2, 3), (b > 0.3).view(-1, 1, 2, 3)
+    ),
     "clad_loss": lambda a, b, rest: clad_loss(a + b, rest["attack"]),
 }
 

@@ -1,8 +1,10 @@
 """Losses: pure functions of embeddings, one idea a file, linear in memory at any batch size."""
 
 from contraview.objectives.clan import clad_loss, clan_loss
+from contraview.objectives.dice import dice_loss
 from contraview.objectives.info_nce import info_nce
+from contraview.objectives.masked_mse import masked_mse
 from contraview.objectives.nt_xent import nt_xent
 from contraview.objectives.sup_con import sup_con
 
-__all__ = ["clad_loss", "clan_loss", "info_nce", "nt_xent", "sup_con"]
+__all__ = ["clad_loss", "clan_loss", "dice_loss", "info_nce", "masked_mse", "nt_xent", "sup_con"]
