@@ -12,11 +12,13 @@ from contraview.core.errors import InputError
 from contraview.core.run import Run
 from contraview.core.seeds import torch_generator
 from contraview.evaluation.anomaly import auroc
+from contraview.evaluation.probes import LinearProbe
 from contraview.modalities.flows.data import read_flows
 from contraview.modalities.flows.features import FeatureMap
 from contraview.objectives.nt_xent import nt_xent
 from contraview.systems.clan import Clan, ClanConfig
-from contraview.systems.clan.attack_naming import AttackNaming
+from contraview.systems.clan.attack_naming import REGRESSION_C, AttackNaming
+from contraview.systems.clan.config import OFFICIAL_FINETUNING
 from contraview.systems.clan.negatives import Corrupter, MassNegatives
 from contraview.systems.clan.pretraining import Pretraining, fresh_encoder, schedule_of
 
@@ -68,7 +70,7 @@ PAPER = {
     "steps": None, "epochs": 200, "batch": 8192,
     "lr": 1e-4, "lr_ends": 1e-6, "warmup": 0.1, "weight_decay": 0.0,
     "finetune_epochs": 100, "finetune_batch": 64, "finetune_lr": 1e-3,
-    "finetune_weight_decay": 1e-6, "finetune_rescale": True,
+    "finetune_weight_decay": 1e-6, "finetune_rescale": True, "finetune_start": "random",
 }  # fmt: skip
 
 
@@ -180,7 +182,7 @@ def test_finetuning_names_attacks_and_leaves_the_score_alone(tmp_path):
 
 
 def test_finetuning_keeps_the_projection_and_trains_every_weight():
-    config = ClanConfig(**KNOBS, finetune_epochs=2)
+    config = ClanConfig(**KNOBS, **{**OFFICIAL_FINETUNING, "finetune_epochs": 2})
     encoder = fresh_encoder(config, 6, seed=0)
     names = np.array(["a", "b"])[np.arange(350) % 2]
     naming = AttackNaming.fit(encoder, ROWS, names, config, Run())
@@ -190,11 +192,22 @@ def test_finetuning_keeps_the_projection_and_trains_every_weight():
         assert not torch.equal(before, after)
 
 
+def test_a_linear_start_is_the_logistic_regression_on_unit_embeddings():
+    config = ClanConfig(**KNOBS, finetune_epochs=1, finetune_lr=1e-12)
+    encoder = fresh_encoder(config, 6, seed=0).eval()
+    names = np.array(["a", "b", "c"])[np.arange(350) % 3]
+    naming = AttackNaming.fit(encoder, ROWS, names, config, Run())
+    with torch.inference_mode():
+        unit = torch.nn.functional.normalize(encoder(ROWS)).numpy()
+    expected = LinearProbe.fit(unit, names, c=REGRESSION_C).classify(unit)
+    np.testing.assert_allclose(naming.probabilities(ROWS), expected, atol=1e-3)
+
+
 def test_a_column_that_is_constant_in_the_labelled_sample_gives_no_nan():
     rows = ROWS.clone()
     rows[:, 0] = 2.0
     names = np.array(["a", "b"])[np.arange(350) % 2]
-    config = ClanConfig(**KNOBS, finetune_epochs=1)
+    config = ClanConfig(**KNOBS, **{**OFFICIAL_FINETUNING, "finetune_epochs": 1})
     naming = AttackNaming.fit(fresh_encoder(config, 6, 0), rows, names, config, Run())
     assert np.isfinite(naming.probabilities(ROWS)).all()
     assert naming.scale[0] == 1

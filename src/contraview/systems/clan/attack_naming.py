@@ -11,6 +11,7 @@ from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
+from contraview.evaluation.probes import LinearProbe
 from contraview.modalities.flows.features import SPREAD_FLOOR
 from contraview.networks.fresh import fresh
 from contraview.systems.clan.config import ClanConfig
@@ -19,17 +20,32 @@ from contraview.training.samplers import balanced
 from contraview.training.schedule import Schedule
 from contraview.training.step import Step
 
+REGRESSION_C = 100.0
+"""Inverse regularisation of the logistic regression that a linear start begins at."""
+
+
+class Unit(nn.Module):
+    """Embeddings as unit vectors: all that CLAN's loss sees of them."""
+
+    def forward(self, embeddings: Float[Tensor, "n e"]) -> Float[Tensor, "n e"]:
+        """Each row divided by its length."""
+        return nn.functional.normalize(embeddings)
+
 
 class AttackNaming:
     """A fine-tuned copy of an encoder with one linear layer on its embedding.
 
     As in the official script the projection stays, all weights are trained, the learning rate is
-    constant and labels are not smoothed. The official code z-scores the rows once more by the
-    labelled sample and divides by zero where a column is constant in it; such a column keeps its
-    first scale here.
+    constant and labels are not smoothed. By default the layer reads unit embeddings and begins at
+    the logistic regression on them (Kumar et al., ICLR 2022, arXiv 2202.10054): a random layer
+    distorts what was learnt before it has learnt anything itself.
+
+    The official code z-scores the rows once more by the labelled sample and divides by zero where
+    a column is constant in it; such a column keeps its first scale here.
     """
 
     classes: tuple[str, ...]
+    linear: bool
     shift: Float[Tensor, " d"]
     scale: Float[Tensor, " d"]
     model: nn.Sequential
@@ -54,9 +70,12 @@ class AttackNaming:
             spread = rows.std(dim=0)
             self.shift = rows.mean(dim=0)
             self.scale = torch.where(spread > SPREAD_FLOOR, spread, 1.0)
-        self.model = cls._with_head(deepcopy(encoder), config.outputs, len(classes), run.seed)
+        self.linear = config.finetune_start == "linear"
+        self.model = self._with_head(deepcopy(encoder), config.outputs, run.seed)
 
         inputs, targets = (rows - self.shift) / self.scale, torch.from_numpy(codes)
+        if self.linear:
+            self._begin_at_regression(inputs, names)
 
         def loss(model: nn.Module, chosen: Int[Tensor, " b"], _: torch.Generator) -> Step:
             return Step(nn.functional.cross_entropy(model(inputs[chosen]), targets[chosen]))
@@ -74,10 +93,20 @@ class AttackNaming:
         train(self.model, loss, balanced(targets, batch, run.seed), schedule, run=run, name="name")
         return self
 
-    @staticmethod
-    def _with_head(encoder: nn.Module, outputs: int, classes: int, seed: int) -> nn.Sequential:
-        head = fresh(lambda: nn.Linear(outputs, classes), seed, "head")
-        return nn.Sequential(encoder, head)
+    def _with_head(self, encoder: nn.Module, outputs: int, seed: int) -> nn.Sequential:
+        head = fresh(lambda: nn.Linear(outputs, len(self.classes)), seed, "head")
+        return nn.Sequential(encoder, *([Unit()] if self.linear else []), head)
+
+    @torch.no_grad()
+    def _begin_at_regression(self, inputs: Float[Tensor, "n d"], names: np.ndarray) -> None:
+        """Set the last layer to the logistic regression on the embeddings as they are."""
+        self.model.eval()
+        probe = LinearProbe.fit(self.model[:-1](inputs).numpy(), names, c=REGRESSION_C)
+        weights = probe.weights / probe.scale
+        head = self.model[-1]
+        assert isinstance(head, nn.Linear)
+        head.weight.copy_(torch.from_numpy(weights))
+        head.bias.copy_(torch.from_numpy(probe.bias - weights @ probe.mean))
 
     @torch.inference_mode()
     def probabilities(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, "n c"]:
@@ -89,7 +118,10 @@ class AttackNaming:
     def learnt(self) -> Learnt:
         """Weights, second scaling and class names."""
         arrays = {"shift": self.shift.numpy(), "scale": self.scale.numpy()}
-        return Learnt(arrays | weights_of(self.model), facts={"classes": list(self.classes)})
+        return Learnt(
+            arrays | weights_of(self.model),
+            facts={"classes": list(self.classes), "linear": self.linear},
+        )
 
     @classmethod
     def restore(cls, learnt: Learnt, encoder: nn.Module, outputs: int) -> "AttackNaming":
@@ -99,6 +131,7 @@ class AttackNaming:
         self.classes = tuple(learnt.facts["classes"])
         self.shift = torch.from_numpy(arrays.pop("shift"))
         self.scale = torch.from_numpy(arrays.pop("scale"))
-        self.model = cls._with_head(encoder, outputs, len(self.classes), seed=0)
+        self.linear = learnt.facts.get("linear", False)  # models of earlier versions
+        self.model = self._with_head(encoder, outputs, seed=0)
         set_weights(self.model, arrays)
         return self

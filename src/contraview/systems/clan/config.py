@@ -70,10 +70,17 @@ class ClanConfig(config.Config):
 
     finetune_epochs: int = Field(100, ge=1, description="passes over the labelled rows")
     finetune_batch: int = Field(64, ge=2, description="labelled rows a step, class-balanced")
-    finetune_lr: float = Field(1e-3, gt=0, description="constant learning rate of AdamW")
+    finetune_start: Literal["linear", "random"] = Field(
+        "linear",
+        description="linear: begin at the logistic regression on unit embeddings; random: at a "
+        "random layer on embeddings of any length, as the official code does",
+    )
+    finetune_lr: float = Field(
+        1e-4, gt=0, description="constant learning rate of AdamW; official 1e-3"
+    )
     finetune_weight_decay: float = Field(1e-6, ge=0, description="AdamW weight decay")
     finetune_rescale: bool = Field(
-        True, description="z-score again by the labelled rows, as the official code does"
+        False, description="z-score again by the labelled rows; official on"
     )
 
     @model_validator(mode="after")
@@ -89,6 +96,16 @@ class ClanConfig(config.Config):
         assert self.epochs is not None
         return self.epochs * max(rows // self.batch, 1)
 
+
+OFFICIAL_FINETUNING: Final[dict[str, Any]] = {
+    "finetune_epochs": 100,
+    "finetune_batch": 64,
+    "finetune_start": "random",
+    "finetune_lr": 1e-3,
+    "finetune_weight_decay": 1e-6,
+    "finetune_rescale": True,
+}
+"""Fine-tuning as the official script does it."""
 
 PRESETS: Final[dict[str, dict[str, Any]]] = {
     "small": {},
@@ -108,9 +125,6 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "lr_ends": 1e-6,
         "warmup": 0.1,
         "weight_decay": 0.0,
-        "finetune_epochs": 100,
-        "finetune_batch": 64,
-        "finetune_lr": 1e-3,
-        "finetune_weight_decay": 1e-6,
+        **OFFICIAL_FINETUNING,
     },
 }
