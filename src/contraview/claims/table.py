@@ -8,25 +8,27 @@ from contraview.catalog import ENTRIES, Entry
 from contraview.claims.results import ClaimResult, SystemResult, read_all, state
 from contraview.core.errors import InputError
 
-HEAD = ("System", "Claim", "Figure", "Method", "Baseline", "Difference", "Verdict")
+HEAD = (
+    *("System", "Claim", "Figure", "Method", "Baseline", "Difference", "Verdict"),
+    "Also shown",
+)
 
 
-def claims_table(systems: Sequence[SystemResult] | None = None, *, every_arm: bool = False) -> str:
+def claims_table(systems: Sequence[SystemResult] | None = None) -> str:
     """A Markdown table, one row a claim; of every measured system where none are given.
 
     Figures are means over seeds; the difference carries its 95 % interval and the margin it was
-    judged by. ``every_arm`` adds the arms that were shown beside the two that were judged.
+    judged by. Arms that were shown beside the two that were judged come last.
     """
     systems = read_all() if systems is None else systems
-    rows = [_row(each["system"], claim, every_arm) for each in systems for claim in each["claims"]]
-    head = (*HEAD, "Also shown") if every_arm else HEAD
-    return "\n".join([_line(head), _line("---" for _ in head), *map(_line, rows)])
+    rows = [_row(each["system"], claim) for each in systems for claim in each["claims"]]
+    return "\n".join([_line(HEAD), _line("---" for _ in HEAD), *map(_line, rows)])
 
 
 def systems_table() -> str:
-    """A Markdown table of the whole catalog, one row a system, with what its claims showed."""
+    """A Markdown table of the whole catalog, what is built first, with what its claims showed."""
     head = ("System", "Paper", "Data", "Verbs", "Claims")
-    rows = [_system(entry) for entry in ENTRIES]
+    rows = [_system(entry) for entry in sorted(ENTRIES, key=lambda entry: not entry.built)]
     return "\n".join([_line(head), _line("---" for _ in head), *map(_line, rows)])
 
 
@@ -40,25 +42,18 @@ def replace_table(page: str, name: str, table: str) -> str:
     return f"{head}{start}\n{table}\n{end}{tail}"
 
 
-def update_page(path: Path, *names: str) -> None:
-    """Bring the named tables of a Markdown file up to date with results/ and the catalog.
-
-    ``claims`` judges, ``every arm`` also shows, ``systems`` lists the catalog.
-    """
+def update_pages(root: Path) -> None:
+    """Bring the tables of the README and of docs/claims.md up to date with results/ and catalog."""
     from contraview.core.model_folder import write_bytes
 
-    tables = {
-        "claims": claims_table,
-        "every arm": lambda: claims_table(every_arm=True),
-        "systems": systems_table,
-    }
-    page = path.read_text(encoding="utf-8")
-    try:
-        for name in names:
-            page = replace_table(page, name, tables[name]())
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    write_bytes(path, page.encode())
+    pages = {"README.md": ("systems", systems_table), "docs/claims.md": ("claims", claims_table)}
+    for name, (mark, table) in pages.items():
+        path = root / name
+        try:
+            page = replace_table(path.read_text(encoding="utf-8"), mark, table())
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        write_bytes(path, page.encode())
 
 
 def _system(entry: Entry) -> tuple[str, ...]:
@@ -67,7 +62,7 @@ def _system(entry: Entry) -> tuple[str, ...]:
     return (name, f"{entry.name}: {entry.paper}", entry.modality, f"fit {entry.verbs}", shown)
 
 
-def _row(system: str, claim: ClaimResult, every_arm: bool) -> tuple[str, ...]:
+def _row(system: str, claim: ClaimResult) -> tuple[str, ...]:
     method, baseline, *others = (f"{n} {fmean(v):.3f}" for n, v in claim["arms"].items())
     mean, low, high = (claim["difference"][key] for key in ("mean", "low", "high"))
     names = ", ".join(d["name"] if d["real"] else f"{d['name']} (simulated)" for d in claim["data"])
@@ -80,7 +75,7 @@ def _row(system: str, claim: ClaimResult, every_arm: bool) -> tuple[str, ...]:
         baseline,
         f"{mean:+.3f} [{low:+.3f}, {high:+.3f}], margin {claim['margin']:g}",
         claim["verdict"],
-        *([", ".join(others)] if every_arm else []),
+        ", ".join(others),
     )
 
 

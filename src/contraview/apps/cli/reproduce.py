@@ -12,7 +12,7 @@ from contraview import catalog
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.claims import results
 from contraview.claims.claim import Claim, run_claims
-from contraview.claims.table import claims_table, update_page
+from contraview.claims.table import claims_table, update_pages
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
 from contraview.core.run import Run
@@ -49,13 +49,11 @@ def run(_verb: str, arguments: list[str]) -> int:
         if chosen.keep:
             results.write(entry.slug, found)
     if chosen.keep:
-        root = results.folder().parent
-        update_page(root / "README.md", "claims", "systems")
-        update_page(root / "docs" / "claims.md", "every arm")
+        update_pages(results.folder().parent)
     whole: Any = measured if chosen.slug == "all" else measured[0]
     if chosen.figures:
         write_json(chosen.figures, json.loads(json.dumps(whole)))
-    sys.stdout.write(claims_table(measured, every_arm=True) + "\n")
+    sys.stdout.write(claims_table(measured) + "\n")
     return 0
 
 
