@@ -96,7 +96,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("remedi", "ReMeDi", "Resources for Multi-domain, Multi-service, Medical Dialogues, 2021, arXiv:2109.00430", "dialogues", "classify respond"),
     Entry("robustness_scaling", "Robustness scaling study", "The Impact of Scaling Training Data on Adversarial Robustness, 2025", "images", "audit"),
     Entry("scatsimclr", "ScatSimCLR", "Self-supervised contrastive learning with pretext task regularization for small-scale datasets, 2021, arXiv:2108.13939", "images", "embed classify"),
-    Entry("scgc", "SCGC", "Self-Supervised Contrastive Graph Clustering, 2022, arXiv:2204.12656", "graphs", "embed cluster"),
+    Entry("scgc", "SCGC", "Self-Supervised Contrastive Graph Clustering, 2022, arXiv:2204.12656", "graphs", "embed cluster", "contraview.systems.scgc:Scgc"),
     Entry("selfie", "Selfie", "Self-supervised Pretraining for Image Embedding, 2019, arXiv:1906.02940", "images", "embed classify"),
     Entry("softcon", "SoftCon", "Multi-Label Guided Soft Contrastive Learning for Efficient Earth Observation Pretraining, 2024, arXiv:2405.20462", "images", "embed search classify"),
     Entry("spark_ct", "SparK for small CT sets", "Self-Supervised Pre-Training with Contrastive and Masked Autoencoder Methods for Dealing with Small Datasets in Deep Learning for Medical Imaging, 2023, arXiv:2308.06534", "images", "embed classify"),

@@ -15,8 +15,10 @@ from contraview.objectives import (
     clad_loss,
     clan_loss,
     dice_loss,
+    group_divergence,
     info_nce,
     masked_mse,
+    neighbourhood,
     nt_xent,
     sup_con,
 )
@@ -50,6 +52,8 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
         a + b, a + b, scale=1.5, weights=rest["weights"], exclude_self=True
     ),
     "sup_con": lambda a, b, rest: sup_con(a + b, rest["labels"]),
+    "neighbourhood": lambda a, b, rest: neighbourhood(a + b, rest["weights"], 1.5),
+    "group_divergence": lambda a, b, rest: group_divergence((a + b).softmax(1)),
     "clan_loss": lambda a, b, _: clan_loss(a, b, balance=0.3),
     "clan_loss, squared": lambda a, b, _: clan_loss(a, b, squared=True),
     "dice_loss": lambda a, b, rest: dice_loss(

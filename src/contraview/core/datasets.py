@@ -115,8 +115,8 @@ class Dataset:
         named = os.environ.get(ENVIRONMENT)
         if named:
             yield Path(named)
-            if Path(named).is_dir():
-                yield from sorted(each for each in Path(named).iterdir() if each.is_dir())
+            for depth in ("*/", "*/*/"):
+                yield from sorted(Path(named).glob(depth))
         yield cache_folder()
         spec = find_spec(self.package) if self.package else None
         if spec and spec.origin:

@@ -1,10 +1,24 @@
 """Losses: pure functions of embeddings, one idea a file, linear in memory at any batch size."""
 
 from contraview.objectives.clan import clad_loss, clan_loss
+from contraview.objectives.deep_clustering import group_divergence, sharpened, student_t
 from contraview.objectives.dice import dice_loss
 from contraview.objectives.info_nce import info_nce
 from contraview.objectives.masked_mse import masked_mse
+from contraview.objectives.neighbourhood import neighbourhood
 from contraview.objectives.nt_xent import nt_xent
 from contraview.objectives.sup_con import sup_con
 
-__all__ = ["clad_loss", "clan_loss", "dice_loss", "info_nce", "masked_mse", "nt_xent", "sup_con"]
+__all__ = [
+    "clad_loss",
+    "clan_loss",
+    "dice_loss",
+    "group_divergence",
+    "info_nce",
+    "masked_mse",
+    "neighbourhood",
+    "nt_xent",
+    "sharpened",
+    "student_t",
+    "sup_con",
+]

@@ -1,0 +1,1 @@
+"""Graphs whose nodes have features: edge lists, node tables, archives."""
