@@ -57,7 +57,7 @@ def digits() -> Graph:
 
     images, numbers = load_digits(return_X_y=True)
     rows = (images / 16).astype(np.float32)
-    return Graph("digits", nodes_of_array(rows, "digits", numbers))
+    return Graph("digits", nodes_of_array(rows, "digits", np.asarray(numbers)))
 
 
 def _data(name: str, graph: Callable[[], Graph]) -> list[Data]:

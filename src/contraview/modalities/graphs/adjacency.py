@@ -64,7 +64,8 @@ def normalised(adjacency: Sparse, kind: Normalisation, *, self_loops: bool = Tru
     Rows without an edge stay zero.
     """
     if self_loops:
-        adjacency = Sparse(adjacency + sparse.eye_array(adjacency.shape[0], dtype=np.float32))
+        own = sparse.diags_array(np.ones(len(adjacency.indptr) - 1, np.float32))
+        adjacency = Sparse(adjacency + own)
     degree = np.asarray(adjacency.sum(axis=1)).ravel()
     power = -1.0 if kind == "random walk" else -0.5
     scale = np.power(degree, power, where=degree > 0, out=np.zeros_like(degree))
@@ -87,10 +88,10 @@ def powers(matrix: Sparse, hops: int, *, cumulative: bool) -> Sparse:
 
 
 def as_torch(matrix: Sparse) -> torch.Tensor:
-    """The matrix as a coalesced sparse tensor [n, m]."""
+    """The square matrix as a coalesced sparse tensor."""
     entries = matrix.tocoo()
     places = np.stack([entries.row, entries.col]).astype(np.int64)
-    size = tuple(int(length) for length in matrix.shape)
+    size = (len(matrix.indptr) - 1,) * 2
     values = torch.from_numpy(entries.data.astype(np.float32))
     ends = torch.from_numpy(places)
     return torch.sparse_coo_tensor(ends, values, size, check_invariants=False).coalesce()

@@ -59,6 +59,8 @@ class GraphSource(Config):
 
     def _nodes(self, source: Any) -> tuple[Nodes, Any]:
         """The nodes, and the edges that came with them."""
+        if type(source).__module__.startswith("pandas"):
+            source = pl.from_pandas(source)
         if isinstance(source, str | Path) and str(source):
             path = Path(source)
             if not path.is_file():
@@ -71,8 +73,6 @@ class GraphSource(Config):
             return self._table(read_table(path), str(path)), None
         if isinstance(source, pl.DataFrame):
             return self._table(source, "nodes"), None
-        if type(source).__module__.startswith("pandas"):
-            return self._table(pl.from_pandas(source), "nodes"), None
         if isinstance(source, np.ndarray) or sparse.issparse(source):
             return nodes_of_array(source, "nodes"), None
         raise InputError(f"{source!r:.60}: expected {EXPECTED}")

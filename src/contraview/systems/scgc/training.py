@@ -26,7 +26,8 @@ def k_means(
 ) -> Float[np.ndarray, "k c"]:
     """The centres of the best of some restarts of k-means; the stream is called ``name``."""
     state = stream_seed(seed, name) % 2**32
-    found = KMeans(k, n_init=restarts, random_state=state).fit(vectors)
+    model = KMeans(k, n_init=restarts, random_state=state)  # pyright: ignore[reportArgumentType]
+    found = model.fit(vectors)
     return found.cluster_centers_.astype(np.float32)
 
 
@@ -111,7 +112,9 @@ def _batches(nodes: int, batch: int, seed: int) -> tuple[Batches, int]:
 
 def constant(steps: int, batch: int, lr: float) -> Schedule:
     """Adam at one learning rate."""
-    return Schedule(steps=steps, batch=batch, lr=lr, final_lr=lr)
+    return Schedule(
+        steps=steps, batch=batch, lr=lr, start_lr=lr, final_lr=lr, warmup=0.0, weight_decay=0.0
+    )
 
 
 def settings_of(config: ScgcConfig, data: str) -> dict[str, object]:
