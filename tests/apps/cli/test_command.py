@@ -101,6 +101,23 @@ def test_detect_writes_one_line_an_alert(detector, table, tmp_path, form, capsys
         assert all(json.loads(line)["contraview"]["reasons"] for line in lines)
 
 
+def test_grouped_alerts_are_fewer_and_count_every_flow(detector, table, capsys):
+    assert main(["detect", detector, table, "--max-fpr", "0.05", "--group"]) == 0
+    heard = capsys.readouterr()
+    groups = [json.loads(line)["contraview"]["group"] for line in heard.out.splitlines()]
+    alerts = int(heard.err.split(" flows, ")[1].split(" alerts")[0])
+    assert sum(group["flows"] for group in groups) == alerts > len(groups)
+
+
+def test_the_table_on_a_terminal_has_one_line_an_alert(detector, table, capsys):
+    assert main(["detect", detector, table, "--max-fpr", "0.05", "--format", "table"]) == 0
+    heard = capsys.readouterr()
+    head, *lines = heard.out.splitlines()
+    assert head.startswith("TIME (UTC)")
+    assert len(lines) == int(heard.err.split(" flows, ")[1].split(" alerts")[0])
+    assert all("usual" in line for line in lines)
+
+
 def test_the_same_command_twice_writes_the_same_alerts(detector, table, tmp_path):
     for name in ("a", "b"):
         arguments = ["detect", detector, table, "--max-fpr", "0.05"]

@@ -6,12 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import polars as pl
+
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.apps.detection.alerts import Format, write_alerts
+from contraview.apps.detection.conversation import latest
 from contraview.apps.detection.detection import detect
 from contraview.apps.detection.detector import Detector
+from contraview.apps.detection.evidence import Evidence
+from contraview.apps.detection.grouping import Groups
 from contraview.apps.detection.model import load_detector
-from contraview.apps.detection.reasons import explain
+from contraview.apps.detection.reasons import Reason, explain
 from contraview.apps.detection.watch.opening import grows
 from contraview.core.errors import InputError
 
@@ -31,6 +36,8 @@ def run(_verb: str, arguments: list[str]) -> int:
         format=(Format, "eve"),
         max_fpr=(float | None, None),
         out=(Path | None, None),
+        group=(bool, False),
+        pcap_out=(Path | None, None),
         follow=(bool, False),
         counters=(Path | None, None),
         heartbeat=(float, HOUR),
@@ -40,6 +47,8 @@ def run(_verb: str, arguments: list[str]) -> int:
     if chosen.follow or grows(chosen.source):
         from contraview.apps.cli.follow import follow
 
+        if chosen.group or chosen.pcap_out:
+            raise InputError("--group and --pcap-out go with a source that ends: leave out --follow")
         return follow(chosen)
     if chosen.counters or chosen.heartbeat != HOUR:
         raise InputError("--counters and --heartbeat go with a source that grows: add --follow")
@@ -57,15 +66,29 @@ def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
     flows = detector.read(chosen.source)
     threshold = detector.threshold(chosen.max_fpr)
     seen = raised = 0
+    groups = Groups() if chosen.group else None
+    evidence = None if chosen.pcap_out is None else Evidence(flows, chosen.pcap_out)
     with target(chosen.out) as out:
+
+        def put(alerts: pl.DataFrame, reasons: list[list[Reason]], *, head: bool = False) -> None:
+            write_alerts(out.write, chosen.format, alerts, reasons, threshold=threshold, head=head)
+
         for rows in detect(detector, flows, max_fpr=chosen.max_fpr):
             alerts = rows.filter("alert")
-            reasons = explain(detector, alerts)
-            write_alerts(
-                out.write, chosen.format, alerts, reasons, threshold=threshold, head=seen == 0
-            )
-            seen += rows.height
             raised += alerts.height
+            if evidence is not None:
+                evidence.add(alerts)
+            reasons = explain(detector, alerts)
+            if groups is not None:
+                alerts, reasons = groups.add(alerts, reasons, latest(rows))
+            put(alerts, reasons, head=seen == 0)
+            seen += rows.height
+        if groups is not None:
+            put(*groups.finish())
+    if evidence is not None:
+        cut = evidence.write()
+        lost = f", {cut.other_link:,} of another link type left out" if cut.other_link else ""
+        sys.stderr.write(f"{chosen.pcap_out}: {cut.packets:,} packets of these alerts{lost}\n")
     return seen, raised
 
 

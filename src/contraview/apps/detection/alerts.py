@@ -1,7 +1,6 @@
-"""Alerts as lines that Suricata's and Elastic's users already have: EVE, ECS, or CSV."""
+"""Alerts in the forms that Suricata's and Elastic's users have, as CSV, or to read on a screen."""
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -9,9 +8,13 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from contraview.apps.detection.alert_tables import as_csv, as_text
+from contraview.apps.detection.conversation import Conversation
+from contraview.apps.detection.grouping import GROUP, of_group
 from contraview.apps.detection.reasons import Reason
+from contraview.core.plain_text import json_line
 
-Format = Literal["eve", "ecs", "csv"]
+Format = Literal["eve", "ecs", "csv", "table"]
 
 GID: Final = 8053
 """The generator id under which contraview's signatures are numbered in EVE records."""
@@ -22,7 +25,6 @@ SIGNATURES: Final = {
 CATEGORY: Final = "Anomalous Network Traffic"
 TENFOLD: Final = math.log(10)
 """Nats by which a flow has to be more surprising to be ten times rarer on benign traffic."""
-PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 58: "IPv6-ICMP", 132: "SCTP"}
 ECS_VERSION: Final = "8.11.0"
 
 
@@ -46,24 +48,25 @@ def write_alerts(
     threshold: float,
     head: bool = True,
 ) -> None:
-    """Write one line an alert.
+    """Write one line an alert. Whatever text the traffic brought passes `core.plain_text`.
 
     Args:
         write: what takes the text, such as the ``write`` of an open file.
-        form: ``eve`` and ``ecs`` are JSON lines, ``csv`` a table.
-        alerts: rows that `detect` marked as alerts.
+        form: ``eve`` and ``ecs`` are JSON lines, ``csv`` a table, ``table`` one for the eye.
+        alerts: rows that `detect` marked as alerts, or that `Groups` made of them.
         reasons: for each row why it stands out.
         threshold: the score above which a flow is an alert.
-        head: csv only: begin with the line of column names.
+        head: tables only: begin with the line of column names.
     """
     if form == "csv":
-        why = [" ".join(reason.column for reason in row) for row in reasons]
-        table = alerts.drop("alert").with_columns(pl.Series("reasons", why, dtype=pl.String))
-        write(table.write_csv(include_header=head))
-        return
-    record = _eve if form == "eve" else _ecs
-    for line in records(alerts, reasons, threshold=threshold, record=record):
-        write(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n")
+        write(as_csv(alerts, reasons, head=head))
+    elif form == "table":
+        levels = [severity(score, threshold) for score in alerts["score"]]
+        write(as_text(alerts, reasons, levels, head=head))
+    else:
+        record = _eve if form == "eve" else _ecs
+        for line in records(alerts, reasons, threshold=threshold, record=record):
+            write(json_line(line) + "\n")
 
 
 def records(
@@ -76,7 +79,7 @@ def records(
 
 def event_id(row: dict[str, Any]) -> str:
     """32 hexadecimal digits from what the source says of the flow, the same in every run."""
-    made_here = ("score", "rule", "alert")
+    made_here = ("score", "rule", "alert", *GROUP)
     said = [
         (name, value)
         for name, value in row.items()
@@ -97,6 +100,11 @@ def _own(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
         "threshold": round(threshold, 3),
         "views": views,
         "rule": row["rule"],
+        "uid": row.get("uid"),
+        "group": {
+            name: _eve_time(value) if isinstance(value, datetime) else value
+            for name, value in of_group(row).items()
+        },
         "reasons": [
             {
                 "column": reason.column,
@@ -112,17 +120,20 @@ def _own(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
 
 def _eve(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, Any]:
     number, signature = SIGNATURES["score" if row["score"] > threshold else "rule"]
-    identity = event_id(row)
+    identity, ends = event_id(row), Conversation.of(row)
+    own = {"id": identity, **_own(row, why, threshold)}
+    if ends.src_ip is None or ends.dst_ip is None:
+        own |= {"source": ends.src, "destination": ends.dst}
     return {
-        "timestamp": _eve_time(row.get("last_seen") or row.get("timestamp")),
+        "timestamp": _eve_time(ends.last),
         "flow_id": _suricata_flow_id(row, identity),
         "event_type": "alert",
-        "src_ip": row.get("src_addr"),
-        "src_port": row.get("src_port"),
-        "dest_ip": row.get("dst_addr"),
-        "dest_port": row.get("dst_port"),
-        "proto": _protocol(row.get("ip_prot")),
-        "community_id": row.get("community_id"),
+        "src_ip": ends.src_ip,
+        "src_port": ends.src_port,
+        "dest_ip": ends.dst_ip,
+        "dest_port": ends.dst_port,
+        "proto": ends.protocol,
+        "community_id": ends.community_id,
         "alert": {
             "action": "allowed",
             "gid": GID,
@@ -133,24 +144,27 @@ def _eve(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
             "severity": severity(row["score"], threshold),
         },
         "flow": {
-            "start": _eve_time(row.get("timestamp")),
-            "pkts_toserver": _count(row.get("fwd_pkt_cnt")),
-            "pkts_toclient": _count(row.get("bwd_pkt_cnt")),
+            "start": _eve_time(ends.start),
+            "pkts_toserver": ends.sent,
+            "pkts_toclient": ends.received,
         },
-        "contraview": {"id": identity, **_own(row, why, threshold)},
+        "contraview": own,
     }
 
 
 def _ecs(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, Any]:
-    start, end = row.get("timestamp"), row.get("last_seen")
+    ends = Conversation.of(row)
     risk = 100 * (1 - math.exp(-max(row["score"], 0.0) / 4))
     number, signature = SIGNATURES["score" if row["score"] > threshold else "rule"]
-    duration = None
-    if isinstance(start, datetime) and isinstance(end, datetime):
-        duration = round((end - start).total_seconds() * 1e9)
+    duration = packets = None
+    if ends.start is not None and ends.end is not None:
+        duration = max(round((ends.end - ends.start).total_seconds() * 1e9), 0)
+    if ends.sent is not None and ends.received is not None:
+        packets = ends.sent + ends.received
     return {
-        "@timestamp": _iso_time(end or start),
+        "@timestamp": _iso_time(ends.last),
         "ecs": {"version": ECS_VERSION},
+        "message": f"{signature}: {', '.join(reason.column for reason in why[:3])}",
         "event": {
             "kind": "alert",
             "category": ["network", "intrusion_detection"],
@@ -158,8 +172,8 @@ def _ecs(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
             "id": event_id(row),
             "module": "contraview",
             "dataset": "contraview.alert",
-            "start": _iso_time(start),
-            "end": _iso_time(end),
+            "start": _iso_time(ends.start),
+            "end": _iso_time(ends.end),
             "duration": duration,
             "severity": severity(row["score"], threshold),
             "risk_score": round(row["score"], 3),
@@ -167,42 +181,30 @@ def _ecs(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
         },
         "rule": {"id": f"{GID}:{number}", "name": signature, "category": CATEGORY},
         "network": {
-            "community_id": row.get("community_id"),
-            "transport": (_protocol(row.get("ip_prot")) or "").lower() or None,
-            "packets": _sum(row.get("fwd_pkt_cnt"), row.get("bwd_pkt_cnt")),
+            "community_id": ends.community_id,
+            "transport": None if ends.protocol is None else ends.protocol.lower(),
+            "packets": packets,
         },
-        "source": {"ip": row.get("src_addr"), "port": row.get("src_port")},
-        "destination": {"ip": row.get("dst_addr"), "port": row.get("dst_port")},
+        "source": {"address": ends.src, "ip": ends.src_ip, "port": ends.src_port},
+        "destination": {"address": ends.dst, "ip": ends.dst_ip, "port": ends.dst_port},
         "contraview": _own(row, why, threshold),
     }
 
 
 def _suricata_flow_id(row: dict[str, Any], identity: str) -> int:
     """The source's own number where it has one, else 53 bits that every JSON reader keeps."""
-    own = row.get("flow_id")
-    return own if isinstance(own, int) else int(identity, 16) >> (128 - 53)
+    own = str(row.get("flow_id"))
+    if own.isascii() and own.isdigit() and len(own) < 20:
+        return int(own)
+    return int(identity, 16) >> (128 - 53)
 
 
-def _protocol(number: Any) -> str | None:
-    if isinstance(number, int):
-        return PROTOCOLS.get(number, str(number))
-    return str(number).upper() if number else None
+def _eve_time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
 
 
-def _eve_time(moment: Any) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f+0000") if isinstance(moment, datetime) else None
-
-
-def _iso_time(moment: Any) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(moment, datetime) else None
-
-
-def _count(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
-def _sum(*values: Any) -> int | None:
-    return None if any(value is None for value in values) else int(sum(values))
+def _iso_time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _without_nothing(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Why a flow stands out: the columns that, set to what is usual, would calm the detector."""
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Float
 from contraview.apps.detection.detector import Detector
 
 ROWS_AT_ONCE = 32_768
+_PARTS: Final = re.compile(r"^(?:fwd_|bwd_)?(.+?)(?:_(?:tot|max|min|mean|std|var))?$")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ def explain(detector: Detector, rows: pl.DataFrame, *, top: int = 5) -> list[lis
 
     named = rows.select(sources).to_dicts()
     return [[reason(named[i], i, s) for s in order] for i, order in enumerate(strongest)]
+
+
+def aspect(column: str) -> str:
+    """What a statistic is about, without direction and summary: ``bwd_iat_max`` is ``iat``."""
+    found = _PARTS.match(column)
+    return found[1] if found else column
 
 
 def _effects(

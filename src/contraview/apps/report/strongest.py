@@ -1,6 +1,5 @@
 """The strongest alerts, one of each group: a scan of a thousand flows takes one place, not ten."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +8,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from contraview.apps.detection.reasons import Reason
+from contraview.apps.detection.reasons import Reason, aspect
 from contraview.apps.report.contents import Detected
 
-PARTS: Final = re.compile(r"^(?:fwd_|bwd_)?(.+?)(?:_(?:tot|max|min|mean|std|var))?$")
 MOST: Final = 10
 
 
@@ -76,9 +74,3 @@ def strongest(detected: Detected, most: int = MOST) -> list[Group]:
         )
         for group in groups.to_dicts()
     ]
-
-
-def aspect(column: str) -> str:
-    """What a statistic is about, without direction and summary: ``bwd_iat_max`` is ``iat``."""
-    found = PARTS.match(column)
-    return found[1] if found else column

@@ -43,7 +43,7 @@ def group(ends: Ends) -> Conversations:
     bits = np.uint64(max(n - 1, 1).bit_length())
     mask = (np.uint64(1) << bits) - np.uint64(1)
     # One sort of plain numbers: the hash above, the packet's own number below.
-    ranked = np.sort((_conversation_hash(ends) & ~mask) | np.arange(n, dtype=np.uint64))
+    ranked = np.sort((conversation_hash(ends) & ~mask) | np.arange(n, dtype=np.uint64))
     order = (ranked & mask).astype(np.int64)
     begins = np.ones(n, bool)
     np.not_equal(ranked[1:] >> bits, ranked[:-1] >> bits, out=begins[1:])
@@ -62,7 +62,9 @@ def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x
 
 
-def _conversation_hash(ends: Ends) -> NDArray[np.uint64]:
+def conversation_hash(ends: Ends) -> NDArray[np.uint64]:
+    """A number a packet, the same for both directions; others may share it."""
+
     def end(hi: NDArray[np.uint64], lo: NDArray[np.uint64], port: NDArray[np.uint64]) -> NDArray:
         x = lo * _ODD[1] + port * _ODD[2]
         return _mix(x ^ _mix(hi * _ODD[3]) if hi.any() else x)

@@ -73,6 +73,8 @@ class Decoded:
     """The packets of a window, and what became of its frames."""
 
     packets: Packets
+    frames: Int64[np.ndarray, " n"]
+    """Which frame of the window each packet is."""
     verdicts: list[int]
     """Frames by verdict (network.OK and following)."""
     clamped: int
@@ -104,7 +106,8 @@ def decode(
         open_tunnels(buffer, network, captured_end)
     src_port, dst_port, header, flags, window = _read_transport(buffer, network, captured_end, mode)
     rejected = network.verdict != OK
-    kept = np.flatnonzero(~rejected) if rejected.any() else slice(None)
+    frames = np.flatnonzero(~rejected)
+    kept = frames if rejected.any() else slice(None)
     packets = Packets(
         time=time[kept],
         stamp=stamp[kept],
@@ -123,6 +126,7 @@ def decode(
     )
     return Decoded(
         packets,
+        frames,
         verdicts=np.bincount(network.verdict, minlength=OUTSIDE_MODE + 1).tolist(),
         clamped=int(np.count_nonzero(network.clamped[kept])),
         tunnels=int(np.count_nonzero(network.tunnelled[kept])),
