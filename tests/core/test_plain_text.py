@@ -44,7 +44,8 @@ def test_escapes_say_what_was_there():
 def test_a_huge_text_is_cut_and_its_length_said():
     shown = plain("a" * 1_000_000)
     assert shown == "a" * LONGEST + "... (1,000,000 characters)"
-    assert len(json_line({"v": "\0" * 1_000_000})) < 2_000
+    assert len(json_line({"v": "\0" * 1_000_000})) < 2 * LONGEST
+    assert plain("b" * (LONGEST + 1)) == "b" * (LONGEST + 1), "no cut that would save nothing"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "=\t1"])
@@ -67,5 +68,7 @@ def test_json_knows_no_infinity():
 @given(st.text())
 def test_any_text_at_all(text):
     assert plain(text).isprintable()
+    assert plain(plain(text)) == plain(text)
+    assert plain(plain(text * 50, 20), 20) == plain(text * 50, 20)
     assert json.loads(json_line({"v": text}))["v"] == plain(text)
     assert not csv_cell(text).startswith(("=", "+", "@"))

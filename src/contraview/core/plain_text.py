@@ -8,8 +8,10 @@ import json
 import math
 from typing import Any, Final
 
-LONGEST: Final = 200
+LONGEST: Final = 300
 """Characters of a text that are shown; its whole length is said where there are more."""
+_SLACK: Final = 32
+"""Room for saying so: what was cut once is not cut again."""
 _FORMULA: Final = ("=", "+", "-", "@")
 _MARKUP: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -21,9 +23,10 @@ def plain(text: str, longest: int = LONGEST) -> str:
     writing become visible escapes, as in ``\x1b`` and ``\u202e``; beyond ``longest`` characters
     it is cut, and says how long it was.
     """
-    cut = text[:longest]
-    shown = "".join(c if c.isprintable() else _escape(c) for c in cut)
-    return shown if len(text) == len(cut) else f"{shown}... ({len(text):,} characters)"
+    shown = "".join(c if c.isprintable() else _escape(c) for c in text[: longest + _SLACK + 1])
+    if len(shown) <= longest + _SLACK:
+        return shown
+    return f"{shown[:longest]}... ({len(text):,} characters)"
 
 
 def json_line(record: dict[str, Any]) -> str:

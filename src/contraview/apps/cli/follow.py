@@ -7,10 +7,10 @@ from typing import Any
 from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.watch.health import ModelWatch
 from contraview.apps.detection.watch.journal import Journal, Stream
-from contraview.apps.detection.watch.notices import clean
 from contraview.apps.detection.watch.opening import open_source
 from contraview.apps.detection.watch.watcher import Watcher
 from contraview.core.errors import InputError
+from contraview.core.plain_text import plain
 from contraview.modalities.flows.live.source import SystemClock
 
 
@@ -60,7 +60,7 @@ def follow(chosen: Any) -> int:
     if isinstance(log, Journal) and source.replayable:
         watcher.counters.go_on_from(log.counters)
     say(
-        f"{clean(source.name)}: {source.kind}; an alert comes at most {source.delay} after the "
+        f"{plain(source.name)}: {source.kind}; an alert comes at most {source.delay} after the "
         "first packet of its flow"
     )
     numbers = (signal.SIGTERM, signal.SIGINT)

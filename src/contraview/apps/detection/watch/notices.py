@@ -1,12 +1,12 @@
 """Records about the watcher itself, in the forms of its alerts: health alerts and heartbeats."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from contraview.apps.detection.alerts import ECS_VERSION, GID
 from contraview.apps.detection.watch.counters import utc
+from contraview.core.plain_text import json_line, plain
 
 Form = Literal["eve", "ecs"]
 HEALTH: Final = {
@@ -21,19 +21,12 @@ HEALTH: Final = {
 }
 """Each sort of health alert with its signature."""
 CATEGORY: Final = "Detector Health"
-LONGEST: Final = 500
-
-
-def clean(text: str, longest: int = LONGEST) -> str:
-    """The text as it may be shown: no control characters, no end of line, not endless."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return shown if len(shown) <= longest else f"{shown[:longest]}... ({len(shown):,} signs)"
 
 
 def health_line(form: Form, sort: str, text: str, *, source: str, at: float) -> str:
     """A health alert as one line; its id is made of source, sort, text and time."""
     number, signature = HEALTH[sort]
-    text, source = clean(text), clean(source)
+    text, source = plain(text), plain(source)
     said = repr((source, sort, text, at)).encode()
     identity = hashlib.sha256(said).hexdigest()[:32]
     own = {"health": sort, "message": text, "source": source}
@@ -76,7 +69,7 @@ def health_line(form: Form, sort: str, text: str, *, source: str, at: float) -> 
 
 def heartbeat_line(form: Form, counted: Mapping[str, Any], *, source: str, at: float) -> str:
     """A sign of life as one line: no alert, only what was counted."""
-    own = {"source": clean(source), "heartbeat": dict(counted)}
+    own = {"source": plain(source), "heartbeat": dict(counted)}
     if form == "eve":
         return _line({"timestamp": _eve_time(at), "event_type": "stats", "contraview": own})
     event = {
@@ -95,4 +88,4 @@ def _eve_time(at: float) -> str:
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n"
+    return json_line(dict(record)) + "\n"

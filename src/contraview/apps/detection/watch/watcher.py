@@ -14,7 +14,8 @@ from contraview.apps.detection.reasons import explain
 from contraview.apps.detection.watch.counters import Counters, export, utc
 from contraview.apps.detection.watch.health import REPEAT, ClockWatch, ModelWatch, Pace
 from contraview.apps.detection.watch.journal import AlertLog
-from contraview.apps.detection.watch.notices import Form, clean, health_line, heartbeat_line
+from contraview.apps.detection.watch.notices import Form, health_line, heartbeat_line
+from contraview.core.plain_text import plain
 from contraview.modalities.flows.kinds.known import kind_named
 from contraview.modalities.flows.live.source import Batch, Clock, Source
 from contraview.modalities.flows.live.typed import record_time
@@ -157,7 +158,7 @@ class Watcher:
         at = self._clock.time()
         self._log.append([health_line(self._form, sort, text, source=self._source.name, at=at)])
         self.counters.health += 1
-        self._say(f"{sort}: {clean(text)}")
+        self._say(f"{sort}: {plain(text)}")
 
     def _commit(self, *, at_once: bool) -> None:
         now = self._clock.elapsed()
@@ -198,7 +199,7 @@ class Watcher:
         if self._file is not None:
             export(
                 self._file,
-                source=clean(self._source.name),
+                source=plain(self._source.name),
                 at=utc(self._clock.time()),
                 seconds=round(self._clock.elapsed() - self._begun, 3),
                 **self.counters.as_json(),
