@@ -1,0 +1,437 @@
+"""Wearable biosignals (Abbaspourazad et al., ICLR 2024, arXiv 2312.05409)."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Shaped
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from contraview.core import config
+from contraview.core.errors import InputError
+from contraview.core.learnt import Learnt
+from contraview.core.run import Run
+from contraview.core.system import System
+from contraview.core.weights import set_weights, weights_of
+from contraview.evaluation.probes import RidgeProbe
+from contraview.frameworks.momentum import Student, following, momentum_loss
+from contraview.frameworks.two_view import Views
+from contraview.index.exact import nearest
+from contraview.modalities.signals import views
+from contraview.modalities.signals.data import Signals, SignalSource
+from contraview.modalities.signals.nets import MBConvEncoder
+from contraview.networks.conv import ConvEncoder
+from contraview.networks.fresh import fresh
+from contraview.networks.mlp import mlp
+from contraview.objectives.info_nce import info_nce
+from contraview.objectives.koleo import koleo
+from contraview.objectives.unit import unit
+from contraview.pairing.groups import pairs_within_groups
+from contraview.training.loop import train
+from contraview.training.schedule import Schedule
+
+BATCH = 256
+"""Segments embedded at a time."""
+
+
+class BiosignalsConfig(config.Config):
+    """Settings; "paper" where its text gives the value, which for some is known second-hand."""
+
+    pairs: Literal["participant", "segment"] = Field(
+        "participant",
+        description="positives: two segments of a participant, or two views of one segment",
+    )
+    encoder: Literal["conv", "mbconv"] = Field(
+        "conv", description="plain strided convolutions, or an EfficientNet of 1-D MBConv blocks"
+    )
+    widths: tuple[int, ...] = Field(
+        (16, 32, 64, 64, 64),
+        min_length=1,
+        description="conv: of each block; mbconv: of the stem, each stage and the embedding; "
+        "the last is the size of the embedding, paper 256",
+    )
+    repeats: tuple[int, ...] = Field((), description="mbconv: blocks of each stage; paper 16 in all")
+    kernel: int = Field(7, ge=1, description="size of a convolution in samples, odd")
+    hidden: int = Field(128, ge=1, description="width of the projection's hidden layer; paper 1024")
+    outputs: int = Field(64, ge=2, description="dimensions compared by the loss; paper 128")
+
+    temperature: float = Field(0.04, gt=0, description="of InfoNCE; paper .04")
+    koleo: float = Field(0.1, ge=0, description="lambda, the weight of the KoLeo term; paper .1")
+    momentum: float = Field(0.99, ge=0, lt=1, description="of the teacher's moving average; paper .99")
+
+    p_cut_out: float = Field(0.4, ge=0, le=1, description="chance of a cut-out; paper .4, ECG .8")
+    p_magnitude_warp: float = Field(
+        0.25, ge=0, le=1, description="chance of a magnitude warp; paper .25, ECG .5"
+    )
+    p_noise: float = Field(0.25, ge=0, le=1, description="chance of noise; paper .25, ECG .5")
+    p_permute_channels: float = Field(
+        0.25, ge=0, le=1, description="chance of a channel permutation; paper .25, ECG none"
+    )
+    p_time_warp: float = Field(0.15, ge=0, le=1, description="chance of a time warp; paper .15, ECG .3")
+    cut_out_share: float = Field(0.2, gt=0, le=1, description="share of a segment that is cut out")
+    magnitude_sigma: float = Field(0.2, gt=0, description="deviation of the magnitude curve from 1")
+    noise_sigma: float = Field(0.1, gt=0, description="deviation of the noise, of a z-scored signal")
+    time_sigma: float = Field(0.2, gt=0, description="deviation of the speed from 1")
+    knots: int = Field(4, ge=1, description="inner points of the curves of both warps")
+
+    steps: int = Field(400, ge=1, description="optimiser steps")
+    participants: int = Field(26, ge=2, description="pairs a batch, one a participant; paper 256")
+    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW; paper 1e-3, Adam")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay")
+
+    probe_segments: int | None = Field(
+        None,
+        ge=1,
+        description="segments averaged for each participant before the probe, evenly spread; "
+        "unset: as many as the participant with the fewest has",
+    )
+
+    @model_validator(mode="after")
+    def _stages(self) -> "BiosignalsConfig":
+        stages = max(len(self.widths) - 2, 0)
+        if self.encoder == "mbconv" and (not stages or len(self.repeats) != stages):
+            raise ValueError(
+                f"repeats: {len(self.repeats)} for {len(self.widths)} widths; expected one a "
+                "stage, that is two fewer than widths"
+            )
+        if self.kernel % 2 == 0:
+            raise ValueError("kernel: expected an odd number")
+        return self
+
+
+PAPER: dict[str, Any] = {
+    "encoder": "mbconv",
+    "widths": (32, 16, 24, 40, 80, 112, 192, 320, 256),
+    "repeats": (1, 2, 2, 3, 3, 4, 1),
+    "kernel": 3,
+    "hidden": 1024,
+    "outputs": 128,
+    "temperature": 0.04,
+    "koleo": 0.1,
+    "momentum": 0.99,
+    "p_cut_out": 0.4,
+    "p_magnitude_warp": 0.25,
+    "p_noise": 0.25,
+    "p_permute_channels": 0.25,
+    "p_time_warp": 0.15,
+    "participants": 256,
+    "lr": 1e-3,
+    "steps": 100_000,
+}
+
+
+class Biosignals(System):
+    """Learns from many people's unlabelled recordings what tells one person from another.
+
+    Two *different* segments of a participant, each altered at random, are a positive pair, and the
+    other participants of the batch are the negatives. What stays the same in a person over time
+    (vessels, heart, age, body) is what the embedding then holds, and a ridge regression on the mean
+    embedding of a person reads health measures from few labels. Queries come from the encoder, keys
+    from its moving average; the KoLeo term keeps embeddings from crowding together::
+
+        L = ½ [InfoNCE(z₁, m(z₂)) + InfoNCE(z₂, m(z₁))] + λ/2 [KoLeo(z₁) + KoLeo(z₂)]
+
+    The paper has no public code. Where its text leaves values open (strengths of the augmentations,
+    schedule, number of steps) they are ours; normalisation is by groups, not by batch, so the
+    teacher needs no statistics; AdamW with a half cosine stands for Adam with steps.
+
+    Verbs: `embed` (a segment), `search`; `regress` after a `fit` with labels. `embed_subjects`
+    gives the mean of each subject's segments. Amplitude is not seen: each channel of each segment
+    is z-scored. A model keeps no recording of those it learnt from.
+    """
+
+    slug = "biosignals"
+    Config = BiosignalsConfig
+    Source = SignalSource
+    presets: ClassVar = {
+        "small": {},
+        "paper": PAPER,
+        "paper_ecg": PAPER
+        | {
+            "p_cut_out": 0.8,
+            "p_magnitude_warp": 0.5,
+            "p_noise": 0.5,
+            "p_permute_channels": 0.0,
+            "p_time_warp": 0.3,
+        },
+    }
+
+    network: nn.Module
+    channels: tuple[str, ...]
+    window: int
+    probe: RidgeProbe | None = None
+
+    @classmethod
+    def describe(cls, data: Any) -> list[str]:
+        """How many segments of how many subjects, and which channels were found."""
+        signals = SignalSource().read(data)
+        subjects = len(np.unique(signals.groups()))
+        return [
+            f"{len(signals)} segments of {signals.window} samples, {subjects} subjects, "
+            f"channels: {', '.join(signals.channels)}"
+        ]
+
+    def fit(
+        self,
+        data: Any,
+        /,
+        *,
+        labels: Sequence[float] | np.ndarray | None = None,
+        run: Run | None = None,
+    ) -> "Biosignals":
+        """Learn from the recordings of at least two subjects.
+
+        Args:
+            data: what `read_signals` reads, or the `Signals` it gives.
+            labels: a number for each segment, the same in all segments of a subject, NaN where
+                unknown: fits the probe of `regress`.
+            run: seed, folder and progress.
+        """
+        run = run or Run()
+        signals = self.read(data)
+        groups = signals.groups()
+        if labels is not None:
+            _subject_values(groups, labels)  # refuse before the training, not after
+        _need_pairs(groups)
+        self.channels, self.window, self.probe = signals.channels, signals.window, None
+        self._facts = {
+            "segments": len(signals),
+            "subjects": len(np.unique(groups)),
+            "fingerprint": signals.fingerprint(),
+        }
+        run.log("data", **self._facts)
+        self.network = self._fresh(run.seed)
+        self._train(signals, groups, run)
+        return self if labels is None else self.fit_probe(signals, labels)
+
+    def _train(self, signals: Signals, groups: Shaped[np.ndarray, " n"], run: Run) -> None:
+        knobs = self.config
+        student = Student(self.network)
+        codes = torch.from_numpy(np.unique(groups, return_inverse=True)[1])
+        batches = pairs_within_groups(codes, 2 * knobs.participants, run.seed)
+        schedule = Schedule(
+            steps=knobs.steps,
+            batch=len(batches(0)),
+            lr=knobs.lr,
+            warmup=knobs.warmup,
+            weight_decay=knobs.weight_decay,
+        )
+        train(
+            student,
+            momentum_loss(pair_views(signals, knobs), partial(_objective, knobs)),
+            batches,
+            schedule,
+            run=run,
+            settings={
+                "config": knobs.model_dump(mode="json", exclude={"probe_segments"}),
+                "data": self._facts["fingerprint"],
+            },
+            after_step=following(knobs.momentum),
+        )
+
+    def fit_probe(self, data: Any, labels: Sequence[float] | np.ndarray) -> "Biosignals":
+        """Fit the probe of `regress` alone, on one mean embedding and one number a subject."""
+        self.need_fit()
+        signals = self.read(data)
+        names, values = _subject_values(signals.groups(), labels)
+        known = np.isin(signals.groups(), names[np.isfinite(values)])
+        signals = signals.take(np.flatnonzero(known))
+        counts = np.unique(signals.groups(), return_counts=True)[1]
+        self._averaged = self.config.probe_segments or int(counts.min())
+        self.probe = RidgeProbe.fit(self._means(signals)[1], values[np.isfinite(values)])
+        return self
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `fit` or `restore` has run."""
+        return hasattr(self, "network")
+
+    def embed(self, data: Any, /) -> Float[np.ndarray, "n d"]:
+        """The embedding of each segment, before the projection, not normalised."""
+        return self._embed(self._read(data))
+
+    def embed_subjects(
+        self, data: Any, /
+    ) -> tuple[Shaped[np.ndarray, " s"], Float[np.ndarray, "s d"]]:
+        """Subjects in sorted order, and the mean embedding of all segments of each."""
+        signals = self._read(data)
+        names, owner, counts = np.unique(signals.groups(), return_inverse=True, return_counts=True)
+        embedded = self._embed(signals)
+        totals = np.zeros((len(names), embedded.shape[1]))
+        np.add.at(totals, owner, embedded)
+        return names, (totals / counts[:, None]).astype(np.float32)
+
+    def search(
+        self, queries: Any, /, *, among: Any = None, k: int = 10
+    ) -> tuple[Int[np.ndarray, "m k"], Float[np.ndarray, "m k"]]:
+        """The ``k`` segments of ``among`` most like each query, with cosines.
+
+        Embeddings tell people apart, so the model keeps none of those it was fitted on: ``among``
+        has to be given.
+        """
+        if among is None:
+            raise InputError("biosignals: keeps no recordings of its own; say among what to search")
+        bank, asked = torch.from_numpy(self.embed(among)), torch.from_numpy(self.embed(queries))
+        distances, found = nearest(bank, asked, k, metric="cosine")
+        return found.numpy(), 1 - distances.numpy()
+
+    def regress(self, data: Any, /) -> Float[np.ndarray, " n"]:
+        """The number of each segment's subject: its segments are averaged, then the probe reads it.
+
+        As many segments of a subject are averaged as in the fit, evenly spread over those given.
+        """
+        self.need_fit()
+        if self.probe is None:
+            raise InputError("biosignals: learnt no labels; fit with labels, or call fit_probe")
+        signals = self._read(data)
+        names, means = self._means(signals)
+        owner = np.searchsorted(names, signals.groups())
+        return self.probe.regress(means)[owner]
+
+    def _means(
+        self, signals: Signals
+    ) -> tuple[Shaped[np.ndarray, " s"], Float[np.ndarray, "s d"]]:
+        """Each subject's mean over the same number of segments: more would be more certain, and
+        the probe could read from it how much was recorded.
+        """
+        names, owner, counts = np.unique(signals.groups(), return_inverse=True, return_counts=True)
+        if counts.min() < self._averaged:
+            raise InputError(
+                f"subject {names[counts.argmin()]}: {counts.min()} segments; the probe averages "
+                f"{self._averaged} of each subject"
+            )
+        rows = [
+            np.flatnonzero(owner == i)[
+                np.linspace(0, count - 1, self._averaged).round().astype(int)
+            ]
+            for i, count in enumerate(counts)
+        ]
+        return names, self.embed_subjects(signals.take(np.concatenate(rows)))[1]
+
+    def _read(self, data: Any) -> Signals:
+        self.need_fit()
+        signals = self.read(data)
+        if (signals.channels, signals.window) != (self.channels, self.window):
+            raise InputError(
+                f"{signals.recordings[0].name}: segments of {signals.window} samples of "
+                f"{', '.join(signals.channels)}; the model learnt from {self.window} samples of "
+                f"{', '.join(self.channels)}"
+            )
+        return signals
+
+    @torch.inference_mode()
+    def _embed(self, signals: Signals) -> Float[np.ndarray, "n d"]:
+        encoder = self.network.eval()[0]  # pyright: ignore[reportIndexIssue]
+        parts = [
+            encoder(views.z_score(torch.from_numpy(signals.segments(rows))))
+            for rows in np.split(np.arange(len(signals)), range(BATCH, len(signals), BATCH))
+        ]
+        return torch.cat(parts).numpy()
+
+    def _fresh(self, seed: int) -> nn.Sequential:
+        knobs, channels = self.config, len(self.channels)
+
+        def make() -> nn.Sequential:
+            encoder = (
+                ConvEncoder(channels, knobs.widths, dimensions=1, kernel=knobs.kernel)
+                if knobs.encoder == "conv"
+                else MBConvEncoder(channels, knobs.widths, knobs.repeats, kernel=knobs.kernel)
+            )
+            return nn.Sequential(encoder, mlp(encoder.outputs, knobs.hidden, knobs.outputs))
+
+        return fresh(make, seed, "network")
+
+    def learnt(self) -> Learnt:
+        """Encoder, projection, and the probe where labels were learnt."""
+        parts = {"network": Learnt(weights_of(self.network))}
+        facts: dict[str, Any] = {"channels": list(self.channels), "window": self.window}
+        if self.probe is not None:
+            parts["probe"] = self.probe.learnt()
+            facts["averaged"] = self._averaged
+        learnt = Learnt.joined(parts)
+        learnt.facts |= facts | {"data": self._facts}
+        return learnt
+
+    def restore(self, learnt: Learnt) -> None:
+        """Take up what `learnt` gave."""
+        self.channels, self.window = tuple(learnt.facts["channels"]), learnt.facts["window"]
+        self._facts = learnt.facts["data"]
+        self.network = self._fresh(0)
+        set_weights(self.network, learnt.part("network").arrays)
+        if "probe" in learnt.facts:
+            self.probe = RidgeProbe.restore(learnt.part("probe"))
+            self._averaged = learnt.facts["averaged"]
+
+
+def pair_views(signals: Signals, knobs: BiosignalsConfig) -> Views:
+    """Two altered views for each pair of rows (2i, 2i + 1): of both, or twice of the first."""
+    alter = views.cascade(
+        [
+            views.sometimes(partial(views.cut_out, share=knobs.cut_out_share), knobs.p_cut_out),
+            views.sometimes(
+                partial(views.magnitude_warp, sigma=knobs.magnitude_sigma, knots=knobs.knots),
+                knobs.p_magnitude_warp,
+            ),
+            views.sometimes(partial(views.noise, sigma=knobs.noise_sigma), knobs.p_noise),
+            views.sometimes(views.permute_channels, knobs.p_permute_channels),
+            views.sometimes(
+                partial(views.time_warp, sigma=knobs.time_sigma, knots=knobs.knots),
+                knobs.p_time_warp,
+            ),
+        ]
+    )
+    second = 1 if knobs.pairs == "participant" else 0
+
+    def pair(rows: Int[Tensor, " b"], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        both = []
+        for chosen in (rows[0::2], rows[second::2]):
+            segments = torch.from_numpy(signals.segments(chosen.numpy())).to(generator.device)
+            both.append(alter(views.z_score(segments), generator))
+        return both[0], both[1]
+
+    return pair
+
+
+def _objective(
+    knobs: BiosignalsConfig,
+    queries: Float[Tensor, "b d"],
+    keys: Float[Tensor, "b d"],
+    _earlier: Float[Tensor, "k d"] | None,
+) -> Float[Tensor, ""]:
+    """One half of the loss: queries against the teacher's keys, and the queries' KoLeo term."""
+    contrast = info_nce(unit(queries), unit(keys), scale=1 / knobs.temperature)
+    return contrast + knobs.koleo * koleo(queries) if knobs.koleo else contrast
+
+
+def _need_pairs(groups: Shaped[np.ndarray, " n"]) -> None:
+    names, counts = np.unique(groups, return_counts=True)
+    if (counts >= 2).sum() < 2:
+        raise InputError(
+            f"{len(names)} subjects, {(counts >= 2).sum()} of them with two segments or more; "
+            "expected at least two such subjects to tell apart"
+        )
+
+
+def _subject_values(
+    groups: Shaped[np.ndarray, " n"], labels: Sequence[float] | np.ndarray
+) -> tuple[Shaped[np.ndarray, " s"], Float[np.ndarray, " s"]]:
+    """Subjects in sorted order and the one number of each."""
+    numbers = np.asarray(labels)
+    if numbers.dtype.kind not in "fiu":
+        raise InputError(f"labels: {numbers[:1].tolist()} is no number; `regress` learns numbers")
+    if len(numbers) != len(groups):
+        raise InputError(f"{len(numbers)} labels for {len(groups)} segments; expected one each")
+    names, first, owner = np.unique(groups, return_index=True, return_inverse=True)
+    values = numbers.astype(np.float64)[first]
+    same = np.isclose(values[owner], numbers, rtol=0, atol=0, equal_nan=True)
+    if not same.all():
+        row = int((~same).argmax())
+        raise InputError(
+            f"subject {groups[row]}: labels {values[owner[row]]:g} and {numbers[row]:g}; expected "
+            "one number a subject"
+        )
+    return names, values
