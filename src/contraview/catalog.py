@@ -59,7 +59,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("alice", "Alice", "Anatomical Invariance Modeling and Semantic Alignment for Self-supervised Learning in 3D Medical Image Analysis, 2023, arXiv:2302.05615", "volumes", "embed segment"),
     Entry("astrom3", "AstroM3", "A self-supervised multimodal model for astronomy, 2024, arXiv:2411.08842", "light curves, spectra, tables", "embed search classify"),
     Entry("audio_sheet", "Audio-Sheet retrieval", "Self-Supervised Contrastive Learning for Robust Audio-Sheet Music Retrieval Systems, 2023, arXiv:2309.12134", "audio, sheet music", "embed search"),
-    Entry("biosignals", "Wearable biosignals", "Large-scale Training of Foundation Models for Wearable Biosignals, 2023, arXiv:2312.05409", "biosignals", "embed search regress"),
+    Entry("biosignals", "Wearable biosignals", "Large-scale Training of Foundation Models for Wearable Biosignals, 2023, arXiv:2312.05409", "biosignals", "embed search regress", "contraview.systems.biosignals:Biosignals"),
     Entry("biovil", "BioViL", "Making the Most of Text Semantics to Improve Biomedical Vision-Language Processing, 2022, arXiv:2204.09817", "images, text", "embed search classify ground"),
     Entry("calico", "CALICO", "Self-Supervised Camera-LiDAR Contrastive Pre-training for BEV Perception, 2023, arXiv:2306.00349", "camera, lidar", "embed detect_objects segment"),
     Entry("clan", "CLAN", "Contrastive Self-Supervised Network Intrusion Detection using Augmented Negative Pairs, 2025, doi:10.1109/CSR64739.2025.11129979", "flows", "embed score classify", "contraview.systems.clan:Clan"),

@@ -17,6 +17,7 @@ from contraview.objectives import (
     dice_loss,
     group_divergence,
     info_nce,
+    koleo,
     masked_mse,
     neighbourhood,
     nt_xent,
@@ -54,6 +55,7 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
     "sup_con": lambda a, b, rest: sup_con(a + b, rest["labels"]),
     "neighbourhood": lambda a, b, rest: neighbourhood(a + b, rest["weights"], 1.5),
     "group_divergence": lambda a, b, rest: group_divergence((a + b).softmax(1)),
+    "koleo": lambda a, b, _: koleo(a + b),
     "clan_loss": lambda a, b, _: clan_loss(a, b, balance=0.3),
     "clan_loss, squared": lambda a, b, _: clan_loss(a, b, squared=True),
     "dice_loss": lambda a, b, rest: dice_loss(

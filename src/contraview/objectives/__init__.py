@@ -4,6 +4,7 @@ from contraview.objectives.clan import clad_loss, clan_loss
 from contraview.objectives.deep_clustering import group_divergence, sharpened, student_t
 from contraview.objectives.dice import dice_loss
 from contraview.objectives.info_nce import info_nce
+from contraview.objectives.koleo import koleo
 from contraview.objectives.masked_mse import masked_mse
 from contraview.objectives.neighbourhood import neighbourhood
 from contraview.objectives.nt_xent import nt_xent
@@ -15,6 +16,7 @@ __all__ = [
     "dice_loss",
     "group_divergence",
     "info_nce",
+    "koleo",
     "masked_mse",
     "neighbourhood",
     "nt_xent",

@@ -53,14 +53,14 @@ class BiosignalsConfig(config.Config):
         description="conv: of each block; mbconv: of the stem, each stage and the embedding; "
         "the last is the size of the embedding, paper 256",
     )
-    repeats: tuple[int, ...] = Field((), description="mbconv: blocks of each stage; paper 16 in all")
-    kernel: int = Field(7, ge=1, description="size of a convolution in samples, odd")
-    hidden: int = Field(128, ge=1, description="width of the projection's hidden layer; paper 1024")
+    repeats: tuple[int, ...] = Field((), description="mbconv: blocks of each stage; paper 16")
+    kernel: int = Field(5, ge=1, description="size of a convolution in samples, odd")
+    hidden: int = Field(128, ge=1, description="width of the projection, inside; paper 1024")
     outputs: int = Field(64, ge=2, description="dimensions compared by the loss; paper 128")
 
     temperature: float = Field(0.04, gt=0, description="of InfoNCE; paper .04")
     koleo: float = Field(0.1, ge=0, description="lambda, the weight of the KoLeo term; paper .1")
-    momentum: float = Field(0.99, ge=0, lt=1, description="of the teacher's moving average; paper .99")
+    momentum: float = Field(0.99, ge=0, lt=1, description="of the teacher; paper .99")
 
     p_cut_out: float = Field(0.4, ge=0, le=1, description="chance of a cut-out; paper .4, ECG .8")
     p_magnitude_warp: float = Field(
@@ -68,12 +68,12 @@ class BiosignalsConfig(config.Config):
     )
     p_noise: float = Field(0.25, ge=0, le=1, description="chance of noise; paper .25, ECG .5")
     p_permute_channels: float = Field(
-        0.25, ge=0, le=1, description="chance of a channel permutation; paper .25, ECG none"
+        0.25, ge=0, le=1, description="chance of a channel permutation; paper .25, ECG 0"
     )
-    p_time_warp: float = Field(0.15, ge=0, le=1, description="chance of a time warp; paper .15, ECG .3")
-    cut_out_share: float = Field(0.2, gt=0, le=1, description="share of a segment that is cut out")
-    magnitude_sigma: float = Field(0.2, gt=0, description="deviation of the magnitude curve from 1")
-    noise_sigma: float = Field(0.1, gt=0, description="deviation of the noise, of a z-scored signal")
+    p_time_warp: float = Field(0.15, ge=0, le=1, description="chance of a time warp; paper .15, .3")
+    cut_out_share: float = Field(0.2, gt=0, le=1, description="share of a segment cut out")
+    magnitude_sigma: float = Field(0.2, gt=0, description="deviation of the curve from 1")
+    noise_sigma: float = Field(0.1, gt=0, description="deviation of the noise, after the z-score")
     time_sigma: float = Field(0.2, gt=0, description="deviation of the speed from 1")
     knots: int = Field(4, ge=1, description="inner points of the curves of both warps")
 
@@ -168,12 +168,10 @@ class Biosignals(System):
     @classmethod
     def describe(cls, data: Any) -> list[str]:
         """How many segments of how many subjects, and which channels were found."""
-        signals = SignalSource().read(data)
+        signals = SignalSource.of().read(data)
         subjects = len(np.unique(signals.groups()))
-        return [
-            f"{len(signals)} segments of {signals.window} samples, {subjects} subjects, "
-            f"channels: {', '.join(signals.channels)}"
-        ]
+        found = f"{len(signals)} segments of {signals.window} samples, {subjects} subjects"
+        return [f"{found}, channels: {', '.join(signals.channels)}"]
 
     def fit(
         self,
@@ -197,16 +195,23 @@ class Biosignals(System):
         if labels is not None:
             _subject_values(groups, labels)  # refuse before the training, not after
         _need_pairs(groups)
+        self.untrained(signals, run=run)
+        self._train(signals, groups, run)
+        return self if labels is None else self.fit_probe(signals, labels)
+
+    def untrained(self, data: Any, /, *, run: Run | None = None) -> "Biosignals":
+        """The system with the weights that `fit` starts from, for comparison."""
+        run = run or Run()
+        signals = self.read(data)
         self.channels, self.window, self.probe = signals.channels, signals.window, None
         self._facts = {
             "segments": len(signals),
-            "subjects": len(np.unique(groups)),
+            "subjects": len(np.unique(signals.groups())),
             "fingerprint": signals.fingerprint(),
         }
         run.log("data", **self._facts)
         self.network = self._fresh(run.seed)
-        self._train(signals, groups, run)
-        return self if labels is None else self.fit_probe(signals, labels)
+        return self
 
     def _train(self, signals: Signals, groups: Shaped[np.ndarray, " n"], run: Run) -> None:
         knobs = self.config
@@ -218,6 +223,8 @@ class Biosignals(System):
             batch=len(batches(0)),
             lr=knobs.lr,
             warmup=knobs.warmup,
+            start_lr=0.0,
+            final_lr=0.0,
             weight_decay=knobs.weight_decay,
         )
         train(
@@ -292,9 +299,7 @@ class Biosignals(System):
         owner = np.searchsorted(names, signals.groups())
         return self.probe.regress(means)[owner]
 
-    def _means(
-        self, signals: Signals
-    ) -> tuple[Shaped[np.ndarray, " s"], Float[np.ndarray, "s d"]]:
+    def _means(self, signals: Signals) -> tuple[Shaped[np.ndarray, " s"], Float[np.ndarray, "s d"]]:
         """Each subject's mean over the same number of segments: more would be more certain, and
         the probe could read from it how much was recorded.
         """

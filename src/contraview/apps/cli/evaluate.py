@@ -16,6 +16,7 @@ from contraview.evaluation import few_label
 from contraview.evaluation.clustering import clustering_figures
 from contraview.evaluation.detection import detection_figures
 from contraview.evaluation.regression import regression_figures
+from contraview.evaluation.reidentification import reidentification_figures
 
 
 def run(_verb: str, arguments: list[str]) -> int:
@@ -62,7 +63,14 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
         figures |= clustering_figures(labels, system.cluster(data))
     if hasattr(system, "regress") and np.issubdtype(labels.dtype, np.number):
         figures |= regression_figures(labels, system.regress(data))
+    if hasattr(system, "embed") and _whose(data, labels):
+        figures |= reidentification_figures(system.embed(data), labels, data.sessions())
     return figures
+
+
+def _whose(data: Any, labels: np.ndarray) -> bool:
+    """Whether the labels are the subjects of recordings."""
+    return hasattr(data, "sessions") and np.array_equal(labels, data.groups())
 
 
 def _classes(system: Any) -> tuple[str, ...]:

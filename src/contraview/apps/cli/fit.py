@@ -33,7 +33,7 @@ def run(_verb: str, arguments: list[str]) -> int:
         out=(Path, ...),
         preset=(str, "small"),
         seed=(int, 0),
-        split=(Literal["none", "random", "time"], "none"),
+        split=(Literal["none", "random", "time", "group"], "none"),
         source=flags_of(cls.Source()),
         knobs=flags_of(cls.preset(preset).config),
     )

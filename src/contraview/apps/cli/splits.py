@@ -8,7 +8,7 @@ import polars as pl
 
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
-from contraview.evaluation.splits import random_split, time_split
+from contraview.evaluation.splits import group_split, random_split, time_split
 
 FILE = "split.json"
 FIT_SHARE = 0.5
@@ -18,9 +18,17 @@ def make(data: Any, kind: str, seed: int, folder: Path) -> Any:
     """Split ``data`` in half, keep the row numbers in ``folder``, give back the half to fit on.
 
     ``random`` keeps the shares of the classes where there are labels, as the paper's protocol
-    does; ``time`` learns from the earlier half.
+    does; ``time`` learns from the earlier half; ``group`` keeps all of a subject's items together.
     """
-    if kind == "random":
+    if kind == "group":
+        if not hasattr(data, "groups"):
+            raise InputError("--split group: the data does not say whose an item is")
+        fit, test = group_split(data.groups(), (FIT_SHARE, 1 - FIT_SHARE), seed)
+    elif kind == "random":
+        if hasattr(data, "groups"):
+            raise InputError(
+                "--split random: a subject's items would fall on both sides; expected --split group"
+            )
         strata = data.labels() if data.label else len(data)
         fit, test = random_split(strata, (FIT_SHARE, 1 - FIT_SHARE), seed)
     else:

@@ -1,7 +1,7 @@
 """Recordings out of arrays in memory or in an .npz file."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def from_arrays(
         raise InputError(f"{name}: holds {', '.join(arrays)}; expected an array {SIGNALS!r}")
     signals = arrays[SIGNALS]
     if isinstance(signals, np.ndarray) and signals.ndim not in (2, 3):
-        raise InputError(f"{name}: {SIGNALS} is {list(signals.shape)}; expected [n, c, t] or [n, t]")
+        shape = list(signals.shape)
+        raise InputError(f"{name}: {SIGNALS} is {shape}; expected [n, c, t] or [n, t]")
     count = len(signals)
     owners = _column(name, arrays, subject, count, "whose each recording is")
     known = _column(name, arrays, labels, count, "the label of each recording")
@@ -44,7 +45,7 @@ def from_arrays(
             f"{name}, recording {i}",
             str(i if owners is None else owners[i]),
             _samples(f"{name}, recording {i}", each),
-            None if known is None else _plain(known[i]),
+            None if known is None else str(known[i]) if labels == subject else _plain(known[i]),
         )
         for i, each in enumerate(signals)
     ]
@@ -60,9 +61,7 @@ def from_arrays(
     return recordings, tuple(f"channel {i}" for i in range(channels))
 
 
-def _column(
-    name: str, arrays: Mapping[str, Any], wanted: str | None, count: int, what: str
-) -> Sequence[Any] | None:
+def _column(name: str, arrays: Mapping[str, Any], wanted: str | None, count: int, what: str) -> Any:
     if wanted is None:
         return None
     if wanted not in arrays:
@@ -72,7 +71,9 @@ def _column(
         )
     values = arrays[wanted]
     if len(values) != count:
-        raise InputError(f"{name}: {len(values)} in {wanted!r} for {count} recordings; expected {count}")
+        raise InputError(
+            f"{name}: {wanted!r} has {len(values)} entries for {count} recordings; expected {count}"
+        )
     return values
 
 

@@ -31,8 +31,8 @@ class SignalSource(Config):
     )
     subject: str | None = Field(
         "subject",
-        description="the column or array that says whose a row is; unset: each file, or each "
-        "array, is a subject of its own",
+        description="the column or array that says whose a row is; unset: each file (wide tables: "
+        "each row) or array is a subject of its own",
     )
     recording: str | None = Field(
         None, description="long tables: the column that tells recordings of a subject apart"
@@ -74,7 +74,7 @@ class SignalSource(Config):
         if isinstance(source, str | Path):
             return self._file(Path(source))
         if isinstance(source, pl.DataFrame):
-            return from_table("table", source, self._columns(), self.subject or "")
+            return from_table("table", source, self._columns(), "table")
         if isinstance(source, Mapping):
             return from_arrays("arrays", source, self.subject, self.labels)
         if type(source).__module__.partition(".")[0] == "pandas":
@@ -112,7 +112,7 @@ class SignalSource(Config):
             case ".csv" | ".parquet":
                 return from_table(str(path), read_table(path), self._columns(), path.stem)
             case ".txt" | ".tsv":
-                return read_ucr(path)
+                return read_ucr(path, self.labels, self.subject)
             case ".npz":
                 return from_npz(path, self.subject, self.labels)
         raise InputError(f"{path}: expected .csv, .parquet, .npz, or a UCR archive's .txt or .tsv")
@@ -128,9 +128,7 @@ class SignalSource(Config):
         )
 
 
-def read_signals(
-    source: Any, settings: SignalSource | None = None, **knobs: Any
-) -> "Signals":
+def read_signals(source: Any, settings: SignalSource | None = None, **knobs: Any) -> "Signals":
     """Read recordings and cut them into segments.
 
     Args:
@@ -226,17 +224,21 @@ class Signals:
             out[place] = self.recordings[self.owner[row]].samples[:, first : first + self.window]
         return out
 
+    def sessions(self) -> Int[np.ndarray, " n"]:
+        """The recording of each segment: what was recorded together."""
+        return self.owner
+
     def groups(self) -> Shaped[np.ndarray, " n"]:
         """Whose each segment is."""
         return np.asarray([self.recordings[i].subject for i in self.owner])
 
     def collect(self) -> pl.DataFrame:
-        """One row a segment: where it came from, whose it is, its first sample, its label."""
+        """One row a segment: its recording, whose it is, its first sample (from 0), its label."""
         owners = [self.recordings[i] for i in self.owner]
         table = {
             "source": [each.name for each in owners],
             "subject": [each.subject for each in owners],
-            "start": [each.first + int(s) for each, s in zip(owners, self.start, strict=True)],
+            "start": self.start,
         }
         return pl.DataFrame(table | ({self.label: self.labels()} if self.label else {}))
 

@@ -16,8 +16,8 @@ DATASETS: Final = (
     Dataset(
         name="pig_cvp",
         about="central venous pressure of 52 pigs, six stretches of 2,000 samples each, half "
-        "before and half after an induced bleeding (Guillame-Bert and Dubrawski 2017; UCR archive)",
-        licence="UCR archive, no licence stated, cite it; the package that carries it is BSD-3-Clause",
+        "before and half after an induced bleeding (Guillame-Bert and Dubrawski 2017, UCR archive)",
+        licence="none stated, cite the UCR archive; the package that carries it is BSD-3-Clause",
         editions=(
             (
                 _part(

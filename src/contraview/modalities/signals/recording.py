@@ -17,14 +17,12 @@ class Recording:
         subject: whose it is.
         samples: [c, t], NaN where a sample is missing.
         label: what is known of it, a number or a text; None where nothing is.
-        first: the number of its first sample as ``name`` counts them, for messages.
     """
 
     name: str
     subject: str
     samples: Float[np.ndarray, "c t"]
     label: float | str | None = None
-    first: int = 0
 
     def bridged(self, longest: int) -> "Recording":
         """Missing runs of at most ``longest`` samples replaced by a straight line between their
@@ -39,7 +37,7 @@ class Recording:
             for start, end in _runs(holes):
                 if end - start <= longest and start > 0 and end < len(holes):
                     channel[start:end] = np.interp(np.arange(start, end), known, channel[known])
-        return Recording(self.name, self.subject, samples, self.label, self.first)
+        return Recording(self.name, self.subject, samples, self.label)
 
     def need_whole(self, channels: tuple[str, ...]) -> None:
         """Raise an `InputError` that names the first missing run, if there is one."""
@@ -50,7 +48,7 @@ class Recording:
         start, end = _runs(missing[channel])[0]
         raise InputError(
             f"{self.name}: channel {channels[channel]!r}: {end - start} missing samples in a row "
-            f"from sample {self.first + start}; expected none (bridge short gaps with max_gap, or "
+            f"from sample {start + 1}; expected none (bridge short gaps with max_gap, or "
             "leave such segments out with unusable=skip)"
         )
 
