@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contraview.core.errors import InputError
-from contraview.evaluation.few_label import accuracy, few_labels, macro_f1
+from contraview.evaluation.few_label import (
+    accuracy,
+    episode_accuracy,
+    episodes,
+    few_labels,
+    macro_f1,
+)
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=40), st.integers(1, 9))
@@ -39,3 +45,29 @@ def test_nothing_to_draw_or_to_judge_is_refused():
         few_labels(np.array([1]), 0, np.random.default_rng(0))
     with pytest.raises(InputError, match="no rows"):
         accuracy(np.ones(0), np.ones(0))
+
+
+def test_an_episode_has_the_classes_and_shots_asked_for_and_names_all_that_is_left():
+    support = np.repeat(["a", "b", "c", "few", "unasked"], [9, 6, 5, 4, 9])
+    queries = np.repeat(["a", "b", "c", "few"], [2, 3, 4, 5])
+    for learn, asked in episodes(support, queries, ways=2, shots=5, count=20, seed=0):
+        names, sizes = np.unique(support[learn], return_counts=True)
+        assert len(names) == 2
+        assert set(names) <= {"a", "b", "c"}
+        assert (sizes == 5).all()
+        assert len(set(learn.tolist())) == 10
+        assert (np.flatnonzero(np.isin(queries, names)) == asked).all()
+    with pytest.raises(InputError, match="4 classes an episode; expected 2 to 3"):
+        list(episodes(support, queries, ways=4, shots=5, count=1, seed=0))
+
+
+def test_episodes_that_are_easy_are_named_and_those_without_a_hint_are_not():
+    generator = np.random.default_rng(0)
+    labels = np.repeat(["a", "b", "c", "d"], 12)
+    noise = generator.normal(size=(48, 4))
+    hint = noise + 9 * (labels[:, None] == np.unique(labels))
+    for vectors, low, high in ((hint, 0.95, 1.0), (noise, 0.2, 0.6)):
+        found = episode_accuracy(
+            vectors, labels, vectors[::-1], labels[::-1], ways=3, shots=2, count=10, seed=0
+        )
+        assert low <= found <= high

@@ -3,7 +3,7 @@ import pytest
 
 from contraview.core.errors import InputError
 from contraview.core.seeds import numpy_generator
-from contraview.evaluation.probes import LinearProbe, RidgeProbe, knn_predict
+from contraview.evaluation.probes import LinearProbe, RidgeProbe, knn_predict, tuned_svm
 
 G = numpy_generator(0, "probes")
 NAMES = np.repeat(["a", "b", "c"], 30)
@@ -55,3 +55,22 @@ def test_nearest_neighbours_vote_and_the_nearest_breaks_a_tie():
     queries = np.array([[1, 0.05], [0.05, 1]], np.float32)
     assert knn_predict(bank, labels, queries, k=2).tolist() == ["x", "y"]
     assert knn_predict(bank, labels, queries, k=4).tolist() == ["x", "y"]
+
+
+def test_a_tuned_svm_takes_the_c_that_names_unseen_groups_best():
+    from sklearn.model_selection import GroupKFold
+
+    groups = np.arange(90) % 6
+    noisy = VECTORS + G.normal(0, 2.5, VECTORS.shape).astype(np.float32)
+    right = {}
+    for c in (1e-5, 1e-3, 1.0):
+        named = [
+            LinearProbe.fit(noisy[a], NAMES[a], kind="svm", c=c).predict(noisy[b]) == NAMES[b]
+            for a, b in GroupKFold(3).split(noisy, groups=groups)
+        ]
+        right[c] = np.concatenate(named).sum()
+    assert len(set(right.values())) > 1
+    best = max(right, key=lambda c: (right[c], -c))
+    probe = tuned_svm(noisy, NAMES, groups, among=(1.0, 1e-3, 1e-5))
+    plain = LinearProbe.fit(noisy, NAMES, kind="svm", c=best)
+    np.testing.assert_array_equal(probe.weights, plain.weights)

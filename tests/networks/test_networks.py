@@ -50,3 +50,23 @@ def test_sinusoidal_positions_are_the_papers():
     torch.testing.assert_close(table[0], torch.tensor([0.0, 1.0, 0.0, 1.0]))
     torch.testing.assert_close(table[2, 0], torch.tensor(2.0).sin())
     torch.testing.assert_close(table[2, 3], torch.tensor(0.02).cos())
+
+
+def test_places_are_added_before_every_block():
+    net = fresh(lambda: Transformer(8, depth=2, heads=2), 0, "t").eval()
+    tokens, places = torch.randn(2, 2, 3, 8, generator=torch.Generator().manual_seed(0))
+    one, two = net.blocks
+    by_hand = net.norm(two(one(tokens + places) + places))
+    torch.testing.assert_close(net(tokens, places=places), by_hand)
+
+
+def test_drop_path_leaves_branches_out_for_whole_samples_and_only_in_training():
+    net = fresh(lambda: Transformer(8, depth=3, heads=2, drop_path=0.5), 0, "t")
+    assert [block.drop_path for block in net.blocks] == [0, 0.25, 0.5]
+    branch = torch.ones(4000, 2, 3)
+    torch.manual_seed(0)
+    kept = net.blocks[2]._kept(branch)
+    assert set(kept.unique().tolist()) == {0.0, 2.0}
+    assert (kept == kept[:, :1, :1]).all()
+    assert kept.mean().item() == pytest.approx(1, abs=0.06)
+    assert net.eval().blocks[2]._kept(branch) is branch

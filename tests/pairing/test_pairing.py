@@ -8,7 +8,7 @@ from contraview.core.errors import InputError
 from contraview.core.seeds import torch_generator
 from contraview.pairing.ema import follow, teacher_of
 from contraview.pairing.groups import pairs_within_groups
-from contraview.pairing.masks import block_mask, random_mask
+from contraview.pairing.masks import block_mask, put_back, random_mask, taken
 from contraview.pairing.queue import KeyQueue
 
 
@@ -79,3 +79,14 @@ def test_a_batch_holds_two_different_items_of_a_group_and_no_group_twice(groups,
         assert (table[pairs[:, 0]] == table[pairs[:, 1]]).all()
         assert len(set(table[pairs[:, 0]].tolist())) == len(pairs)
     assert torch.equal(rows_at(1), pairs_within_groups(table, batch, 0)(1))
+
+
+def test_what_is_taken_out_is_put_back_at_its_place():
+    tokens = torch.randn(3, 5, 2, generator=torch_generator(0, "tokens"))
+    hidden = random_mask(3, 5, 0.4, torch_generator(0, "mask"))
+    visible = taken(tokens, ~hidden)
+    assert visible.shape == (3, 3, 2)
+    assert torch.equal(visible[1], tokens[1][~hidden[1]])
+    whole = put_back(visible, hidden, torch.tensor([7.0, 8.0]))
+    assert torch.equal(whole[~hidden], tokens[~hidden])
+    assert (whole[hidden] == torch.tensor([7.0, 8.0])).all()

@@ -106,6 +106,30 @@ class LinearProbe:
         return cls(tuple(learnt.facts["classes"]), **learnt.arrays)
 
 
+def tuned_svm(
+    vectors: Vectors,
+    labels: Shaped[np.ndarray, " n"],
+    groups: Shaped[np.ndarray, " n"],
+    *,
+    among: Sequence[float] = (0.001, 0.01, 0.1),
+    folds: int = 3,
+) -> LinearProbe:
+    """A linear SVM whose C is the best of ``among`` in cross-validation over ``groups``.
+
+    Of equals the strongest regularisation is taken. No group is on both sides of a fold.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    parts = list(GroupKFold(folds).split(vectors, groups=groups))
+
+    def right(c: float) -> int:
+        fitted = [LinearProbe.fit(vectors[a], labels[a], kind="svm", c=c) for a, _ in parts]
+        named = zip(fitted, parts, strict=True)
+        return sum(int((probe.predict(vectors[b]) == labels[b]).sum()) for probe, (_, b) in named)
+
+    return LinearProbe.fit(vectors, labels, kind="svm", c=max(sorted(among), key=right))
+
+
 @dataclass(frozen=True)
 class RidgeProbe:
     """Ridge regression on standardised embeddings, kept as arrays; its penalty is chosen by

@@ -14,9 +14,11 @@ Pooling = Literal["cls", "mean", "padded_mean"]
 class Block(nn.Module):
     """Self-attention and a GELU perceptron, each normalised before and added to its input."""
 
-    def __init__(self, width: int, heads: int, *, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, width: int, heads: int, *, hidden: int, dropout: float, drop_path: float = 0.0
+    ) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.dropout, self.drop_path = heads, dropout, drop_path
         self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.mlp = nn.Sequential(
@@ -38,8 +40,16 @@ class Block(nn.Module):
             attn_mask=None if real is None else real[:, None, None, :],
             dropout_p=self.dropout if self.training else 0.0,
         )
-        tokens = tokens + self.drop(self.out(mixed.transpose(1, 2).reshape(n, t, d)))
-        return tokens + self.drop(self.mlp(self.norm_mlp(tokens)))
+        mixed = mixed.transpose(1, 2).reshape(n, t, d)
+        tokens = tokens + self._kept(self.drop(self.out(mixed)))
+        return tokens + self._kept(self.drop(self.mlp(self.norm_mlp(tokens))))
+
+    def _kept(self, branch: Float[Tensor, "n t d"]) -> Float[Tensor, "n t d"]:
+        """In training, the branch left out for a random part of the samples (Huang et al. 2016)."""
+        if not self.drop_path or not self.training:
+            return branch
+        keep = 1 - self.drop_path
+        return branch * branch.new_empty(len(branch), 1, 1).bernoulli_(keep) / keep
 
 
 class Transformer(nn.Module):
@@ -51,23 +61,42 @@ class Transformer(nn.Module):
         heads: attention heads; they divide ``width``.
         hidden: width of the perceptrons; four times ``width`` by default.
         dropout: after attention, in the perceptrons, and on the attention weights.
+        drop_path: chance that the last block's branches are left out for a sample; from zero at
+            the first block it rises in equal steps.
     """
 
     def __init__(
-        self, width: int, *, depth: int, heads: int, hidden: int | None = None, dropout: float = 0.0
+        self,
+        width: int,
+        *,
+        depth: int,
+        heads: int,
+        hidden: int | None = None,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            Block(width, heads, hidden=hidden or 4 * width, dropout=dropout) for _ in range(depth)
+            Block(
+                width,
+                heads,
+                hidden=hidden or 4 * width,
+                dropout=dropout,
+                drop_path=drop_path * i / max(depth - 1, 1),
+            )
+            for i in range(depth)
         )
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, tokens: Float[Tensor, "n t d"], real: Bool[Tensor, "n t"] | None = None
+        self,
+        tokens: Float[Tensor, "n t d"],
+        real: Bool[Tensor, "n t"] | None = None,
+        places: Float[Tensor, "n t d"] | None = None,
     ) -> Float[Tensor, "n t d"]:
-        """The tokens in context."""
+        """The tokens in context; ``places`` are added before every block, as Point-MAE does."""
         for block in self.blocks:
-            tokens = block(tokens, real)
+            tokens = block(tokens if places is None else tokens + places, real)
         return self.norm(tokens)
 
 

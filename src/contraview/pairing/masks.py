@@ -1,7 +1,7 @@
 """Which parts of an item are hidden. One mask a sample; input and loss are given the same one."""
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -26,3 +26,17 @@ def block_mask(
     for axis in range(2, positions.ndim):
         positions = positions.repeat_interleave(block, dim=axis)
     return positions
+
+
+def taken(tokens: Float[Tensor, "n p d"], where: Bool[Tensor, "n p"]) -> Float[Tensor, "n k d"]:
+    """The tokens ``where`` it says so, in order: the same number k of each sample."""
+    return tokens[where].view(len(tokens), -1, tokens.shape[2])
+
+
+def put_back(
+    visible: Float[Tensor, "n v d"], hidden: Bool[Tensor, "n p"], token: Float[Tensor, " d"]
+) -> Float[Tensor, "n p d"]:
+    """The visible tokens at their places again, and ``token`` at each place that is hidden."""
+    whole = token.expand(*hidden.shape, -1).clone()
+    whole[~hidden] = visible.flatten(0, 1)
+    return whole

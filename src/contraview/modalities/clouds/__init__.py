@@ -1,0 +1,1 @@
+"""Point clouds and surface meshes: readers, views, patches, networks."""

@@ -1,0 +1,1 @@
+"""One file a format; `shapes` finds the one for a path."""

@@ -1,0 +1,57 @@
+"""Furniture libraries of Sweet Home 3D (.sh3f): a zip of OBJ models and a catalogue of them."""
+
+import codecs
+import io
+import re
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+
+from contraview.core.errors import InputError
+from contraview.modalities.clouds.readers.obj import read_obj
+from contraview.modalities.clouds.shape import Shape
+
+CATALOGUE = "PluginFurnitureCatalog.properties"
+FACTS = ("name", "category", "creator", "license")
+_ENTRY = re.compile(r"\s*(\w+)#(\d+)\s*=\s*(.*)")
+
+
+def read_catalogue(content: bytes, name: str) -> list[Shape]:
+    """Every model of a library, turned upright, with its name, category, creator and licence.
+
+    Raises:
+        InputError: no library, a model that is missing, or one that is no OBJ file.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as library:
+            entries = _entries(library.read(CATALOGUE))
+            return [_model(library, entry, name) for entry in entries]
+    except zipfile.BadZipFile:
+        raise InputError(f"{name}: is no zip; expected a furniture library") from None
+    except KeyError as missing:
+        raise InputError(f"{name}: lacks {missing.args[0]}") from None
+
+
+def _entries(properties: bytes) -> list[dict[str, str]]:
+    """What the catalogue says of each model, in its order."""
+    text = properties.decode("latin-1")
+    entries: dict[int, dict[str, str]] = {}
+    for line in text.splitlines():
+        found = _ENTRY.fullmatch(line.rstrip())
+        if found:
+            key, number, value = found.groups()
+            if "\\" in value:
+                value = codecs.decode(value, "unicode_escape")
+            entries.setdefault(int(number), {})[key] = value
+    return [entries[number] for number in sorted(entries)]
+
+
+def _model(library: zipfile.ZipFile, entry: dict[str, str], name: str) -> Shape:
+    path = entry["model"].lstrip("/")
+    shape = read_obj(library.read(path), f"{name}:{path}")
+    facts = {fact: entry[fact] for fact in FACTS if fact in entry}
+    turned = shape.vertices
+    if "modelRotation" in entry:
+        turned = turned @ np.array(entry["modelRotation"].split(), float).reshape(3, 3).T
+    return replace(shape, vertices=turned, facts=facts)
