@@ -57,6 +57,16 @@ def test_it_names_shapes_that_it_was_told_the_classes_of(fitted):
     assert (np.asarray(fitted.classes)[shares.argmax(1)] == LABELS).mean() > 0.9
 
 
+def test_a_model_that_learnt_classes_reads_files_without_any(tmp_path):
+    np.savez(tmp_path / "known.npz", points=clouds().points, kind=LABELS)
+    np.save(tmp_path / "new.npy", clouds().points)
+    system = PointCmae(**KNOBS)
+    system.source = CloudSource(points=48, labels="kind")
+    known = system.read(tmp_path / "known.npz")
+    system.fit(known, labels=known.labels())
+    assert system.classify(tmp_path / "new.npy").shape == (36, 3)
+
+
 def test_place_size_and_order_of_the_points_do_not_matter(fitted):
     points = clouds().points
     order = numpy_generator(0, "order").permutation(48)

@@ -233,7 +233,7 @@ def test_what_is_wrong_with_a_source_is_said(tmp_path):
     with pytest.raises(InputError, match="holds <U1; expected numbers"):
         read_clouds(np.array([["a", "b", "c"]]))
     with pytest.raises(InputError, match="nothing is called 'kind'"):
-        read_clouds(np.zeros((2, 9, 3)), labels="kind")
+        read_clouds(np.zeros((2, 9, 3)), labels="kind").labels()
     with pytest.raises(InputError, match="has no labels"):
         read_clouds(np.zeros((2, 9, 3))).labels()
 

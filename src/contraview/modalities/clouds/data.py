@@ -63,7 +63,8 @@ class Clouds:
     Attributes:
         points: [n, p, 3].
         table: one row a cloud: ``cloud``, the file it is from, and what is known of it.
-        label: the column of ``table`` that holds the class, if one was named.
+        label: the column of ``table`` that holds the class, if one was named; it may be missing
+            where nobody asks for `labels`, as in data that a model names.
     """
 
     points: Float[np.ndarray, "n p 3"]
@@ -81,17 +82,7 @@ class Clouds:
             raise InputError("no point clouds; expected at least one")
         columns = dict.fromkeys(key for row in rows for key in row)
         table = pl.DataFrame({c: [row.get(c, "") for row in rows] for c in columns})
-        return cls(np.stack(drawn), table).labelled(settings.labels)
-
-    def labelled(self, label: str | None) -> "Clouds":
-        """The same clouds with their class in another column."""
-        facts = [column for column in self.table.columns if column != "cloud"]
-        if label is not None and label not in facts:
-            raise InputError(
-                f"{self.table['cloud'][0]}: nothing is called {label!r}; what is known of the "
-                f"clouds: {', '.join(facts) or 'nothing'}"
-            )
-        return replace(self, label=label)
+        return cls(np.stack(drawn), table, settings.labels)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -106,10 +97,18 @@ class Clouds:
         return self.table
 
     def labels(self) -> Shaped[np.ndarray, " n"]:
-        """The class of each cloud as text; empty where it has none."""
+        """The class of each cloud as text; empty where it has none.
+
+        Raises:
+            InputError: nothing was named as the class, or nothing is called so.
+        """
+        first, facts = self.table["cloud"][0], self.table.columns[1:]
         if self.label is None:
+            raise InputError(f"{first}: has no labels; name them, as in --labels folder")
+        if self.label not in facts:
             raise InputError(
-                f"{self.table['cloud'][0]}: has no labels; name them, as in --labels folder"
+                f"{first}: nothing is called {self.label!r}; what is known of the clouds: "
+                f"{', '.join(facts) or 'nothing'}"
             )
         return self.table[self.label].to_numpy().astype(np.str_)
 
