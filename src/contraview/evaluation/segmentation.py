@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Integer
 from scipy.ndimage import distance_transform_edt
 
 from contraview.core.errors import InputError
@@ -53,7 +53,7 @@ def hausdorff(truth: Region, predicted: Region) -> float:
 
 
 def segmentation_figures(
-    truth: Sequence[Int[np.ndarray, "..."]], predicted: Sequence[Int[np.ndarray, "..."]]
+    truth: Sequence[Integer[np.ndarray, "..."]], predicted: Sequence[Integer[np.ndarray, "..."]]
 ) -> dict[str, float]:
     """Dice, IoU and Hausdorff distance; for images clDice too; means over items and classes.
 

@@ -17,11 +17,13 @@ class Schedule(Config):
     steps: int = Field(ge=1, description="optimiser steps in all, warm-up included")
     batch: int = Field(ge=1, description="rows a step, over all processes together")
     lr: float = Field(gt=0, description="peak learning rate")
-    warmup: float = Field(0.0, ge=0, lt=1, description="share of the steps that warm up")
-    start_lr: float = Field(0.0, ge=0, description="learning rate of the first warm-up step")
-    final_lr: float = Field(0.0, ge=0, description="learning rate of the last step")
+    warmup: float = Field(default=0.0, ge=0, lt=1, description="share of the steps that warm up")
+    start_lr: float = Field(
+        default=0.0, ge=0, description="learning rate of the first warm-up step"
+    )
+    final_lr: float = Field(default=0.0, ge=0, description="learning rate of the last step")
     betas: tuple[float, float] = Field(default=(0.9, 0.999), description="AdamW's moment decays")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
+    weight_decay: float = Field(default=0.0, ge=0, description="AdamW's decoupled weight decay")
     clip: float | None = Field(default=None, gt=0, description="largest gradient norm, if any")
 
     @property

@@ -18,6 +18,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "regress": ("use", "a number an item: contraview regress MODEL DATA... [--out FILE]"),
     "search": ("search", "similar items: contraview search MODEL QUERIES... --among DATA..."),
     "calibrate": ("calibrate", "a threshold: contraview calibrate MODEL BENIGN --max-fpr P"),
+    "segment": ("segment", "a mask an image: contraview segment MODEL IMAGES... --out DIR"),
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... --labels COLUMN"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),

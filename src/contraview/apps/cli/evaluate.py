@@ -17,6 +17,7 @@ from contraview.evaluation.clustering import clustering_figures
 from contraview.evaluation.detection import detection_figures
 from contraview.evaluation.regression import regression_figures
 from contraview.evaluation.reidentification import reidentification_figures
+from contraview.evaluation.segmentation import segmentation_figures
 
 
 def run(_verb: str, arguments: list[str]) -> int:
@@ -27,7 +28,8 @@ def run(_verb: str, arguments: list[str]) -> int:
         arguments,
         model=(Positional[Path], ...),
         data=(Positional[tuple[str, ...]], ()),
-        labels=(str, ...),
+        labels=(str | None, None),
+        masks=(str | None, None),
         benign=(str | None, None),
         max_fpr=(float, 0.01),
         figures=(Annotated[Path | None, tyro.conf.arg(name="json")], None),
@@ -35,7 +37,10 @@ def run(_verb: str, arguments: list[str]) -> int:
     if not chosen.data:
         raise InputError("contraview evaluate: no data; expected files after the model")
     system = contraview.load(chosen.model)
-    told = {"labels": chosen.labels} | ({"benign": chosen.benign} if chosen.benign else {})
+    named = {"labels": chosen.labels, "masks": chosen.masks, "benign": chosen.benign}
+    told = {name: value for name, value in named.items() if value is not None}
+    if not {"labels", "masks"} & told.keys():
+        raise InputError("contraview evaluate: no truth; name it with --labels or --masks")
     unknown = told.keys() - type(system.source).model_fields.keys()
     if unknown:
         raise InputError(f"{chosen.model}: {system.slug} reads no --{min(unknown)}")
@@ -50,7 +55,9 @@ def run(_verb: str, arguments: list[str]) -> int:
 
 
 def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
-    """All figures that the system's verbs and the data's labels allow."""
+    """All figures that the system's verbs and the data's labels, or masks, allow."""
+    if getattr(data, "masks", None) is not None:
+        return _of_masks(system, data)
     labels = data.labels()
     figures: dict[str, Any] = {"rows": len(labels)}
     if hasattr(system, "classify") and _classes(system):
@@ -71,6 +78,15 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
 def _whose(data: Any, labels: np.ndarray) -> bool:
     """Whether the labels are the subjects of recordings."""
     return hasattr(data, "sessions") and np.array_equal(labels, data.groups())
+
+
+def _of_masks(system: Any, data: Any) -> dict[str, Any]:
+    """Figures over the items that have a mask."""
+    if not hasattr(system, "segment"):
+        raise InputError(f"{system.slug}: segments nothing; expected --labels, not masks")
+    known = data if data.masked is None else data.take(np.flatnonzero(data.masked))
+    figures = segmentation_figures(list(known.masks), system.segment(known))
+    return {"masks": len(known), **figures}
 
 
 def _classes(system: Any) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from pydantic import Field
 from torch import Tensor
 
@@ -30,6 +30,7 @@ class Images:
         table: what is known of each image: its file, its label, its caption, ...
         label: the column with the class of each image, where there is one.
         masks: the class number of each pixel, 0 is background, where there are masks.
+        masked: which images have one; the others' is all background and says nothing.
         skipped: files that were found among the images and are none.
     """
 
@@ -37,6 +38,7 @@ class Images:
     table: pl.DataFrame
     label: str | None = None
     masks: UInt8[np.ndarray, "n h w"] | None = None
+    masked: Bool[np.ndarray, " n"] | None = None
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -72,8 +74,13 @@ class Images:
     def take(self, rows: Sequence[int] | Int[np.ndarray, " m"]) -> "Images":
         """The images with these numbers, in this order."""
         rows = np.asarray(rows, dtype=np.int64)
-        masks = None if self.masks is None else self.masks[rows]
-        return replace(self, pixels=self.pixels[rows], table=self.table[rows], masks=masks)
+        return replace(
+            self,
+            pixels=self.pixels[rows],
+            table=self.table[rows],
+            masks=None if self.masks is None else self.masks[rows],
+            masked=None if self.masked is None else self.masked[rows],
+        )
 
     def batch(
         self, rows: Int[Tensor, " b"], device: torch.device | str = "cpu"
@@ -88,6 +95,8 @@ class Images:
         digest.update(np.ascontiguousarray(self.pixels).data)
         if self.masks is not None:
             digest.update(np.ascontiguousarray(self.masks).data)
+        if self.masked is not None:
+            digest.update(np.ascontiguousarray(self.masked).data)
         for name in self.table.columns:
             if name != "file":
                 digest.update(f"\x1e{name}\x1f".encode())
@@ -105,6 +114,8 @@ class Images:
     def notes(self) -> list[str]:
         """What is worth knowing before anything is learnt from these images."""
         lines = [f"{len(self)} images of {_said(self.shape)}"]
+        if self.masked is not None:
+            lines.append(f"{int(self.masked.sum())} of them have a mask")
         if self.skipped:
             lines.append(f"{len(self.skipped)} files are no images, such as {self.skipped[0]}")
         flat = self.pixels.reshape(len(self), -1)

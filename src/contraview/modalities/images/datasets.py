@@ -78,4 +78,31 @@ DATASETS: Final = (
         "CC-BY-4.0",
         "3823598464719ad7cb3a7ba14537b7852c8a323e18b39f7ca4fa9b1e98e9cc68",
     ),
+    Dataset(
+        name="chase_db1",
+        about="CHASE_DB1 (Owen et al. 2009): 28 fundus images of 14 children, green at half "
+        "size, vessels drawn by two observers; masks are packed eight pixels a byte",
+        licence="CC-BY-4.0",
+        editions=(
+            (
+                File(
+                    "chasedb1_green_half.npz",
+                    "5a07c2edd4991366f97950e3a7d4dad81ebb3f69653eb404519acd48b4763969",
+                ),
+            ),
+        ),
+    ),
+    Dataset(
+        name="hne_cmu1",
+        about="one region of the H&E slide CMU-1 (OpenSlide test data), colour 2967 x 2220, 20x",
+        licence="CC0-1.0",
+        editions=(
+            (
+                File(
+                    "hne_cmu1_region.jpg",
+                    "b484d2020290a1c0e325d6e5d3d277e05a5ea710420f6fbca81423508a3d1270",
+                ),
+            ),
+        ),
+    ),
 )
