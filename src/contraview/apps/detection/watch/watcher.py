@@ -84,6 +84,7 @@ class Watcher:
         try:
             while not self._stopping and self.step():
                 pass
+            self._judge_all(self._source.rest())
             self._commit(at_once=True)
             self._export()
         finally:
@@ -99,10 +100,7 @@ class Watcher:
         self._count(batch)
         for trouble in batch.troubles:
             self._report(trouble.sort, trouble.text)
-        rows = batch.rows
-        if rows is not None and rows.height:
-            for part in rows.iter_slices(ROWS):
-                self._take(part)
+        self._judge_all(batch)
         idle = not batch.received
         if idle and not batch.queued:
             self._log.settle()
@@ -111,6 +109,11 @@ class Watcher:
         self._commit(at_once=idle)
         self._look()
         return True
+
+    def _judge_all(self, batch: Batch) -> None:
+        if batch.rows is not None:
+            for part in batch.rows.iter_slices(ROWS):
+                self._take(part)
 
     def _patience(self) -> float:
         """How long the source may wait: never beyond the next look or heartbeat."""

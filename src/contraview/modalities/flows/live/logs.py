@@ -1,7 +1,6 @@
 """A log that grows, or lines on a pipe, as a source of flows."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -81,24 +80,19 @@ class LogSource:
 
     def __init__(
         self,
-        path: Path,
+        tail: Tail,
         kind: Kind,
         numeric: Sequence[str],
         categorical: Sequence[str],
         *,
         clock: Clock,
         poll: float,
-        saved: Place | None = None,
     ) -> None:
-        self.name, self.kind = str(path), kind.name
+        self.name, self.kind = tail.name, kind.name
         self.delay = f"the sensor's own time-outs and {poll:g} s"
         self._clock, self._poll = clock, poll
-        self._tail = Tail(path, saved.facts["tail"] if saved else None)
+        self._tail = tail
         self._flows = LogFlows(self.name, kind, numeric, categorical)
-        self._troubles = []
-        if self._tail.lost:
-            what = "what was being read before the restart cannot be found"
-            self._troubles = [Trouble("gap", f"{path}: {what}: {self._tail.lost}")]
 
     def read(self, wait: float) -> Batch | None:
         """The records that were added."""
@@ -113,12 +107,16 @@ class LogSource:
         """The file and the byte."""
         return Place({"tail": self._tail.place(len(self._flows.lines.held))})
 
+    def rest(self) -> Batch:
+        """Nothing is held."""
+        return Batch()
+
     def close(self) -> None:
         """Close the file."""
         self._tail.close()
 
     def _with(self, batch: Batch) -> Batch:
-        troubles, self._troubles = (*self._troubles, *batch.troubles), []
+        troubles = (*self._tail.troubles(), *batch.troubles)
         return Batch(
             batch.rows,
             received=batch.received,
@@ -160,6 +158,10 @@ class LogPipe:
     def place(self) -> Place:
         """A pipe cannot be read again."""
         return Place()
+
+    def rest(self) -> Batch:
+        """Nothing is held."""
+        return Batch()
 
     def close(self) -> None:
         """The pipe is not ours to close."""

@@ -70,6 +70,10 @@ class Source(Protocol):
         """Where to go on after all that `read` gave."""
         ...
 
+    def rest(self) -> Batch:
+        """What is held and would be lost at the end: the open flows of what cannot be replayed."""
+        ...
+
     def close(self) -> None:
         """Give back files and sockets."""
         ...

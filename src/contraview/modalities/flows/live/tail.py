@@ -1,5 +1,6 @@
 """The bytes of a log that grows and is rotated, none lost and none twice."""
 
+import glob
 import gzip
 import hashlib
 import os
@@ -8,6 +9,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+
+from contraview.modalities.flows.live.source import Trouble
 
 HEAD: Final = 1 << 16
 """A file is known by its first bytes, at most this many: names and inodes are used again."""
@@ -45,12 +48,14 @@ class Tail:
     of the file that bears the name; what was rotated before is left alone.
 
     Attributes:
-        lost: what the saved place says was being read, where it cannot be found any more.
+        lost: what was being read when the place was saved cannot be found any more.
     """
 
     def __init__(self, path: Path, saved: dict[str, Any] | None = None) -> None:
-        self.path = path
-        self.lost: str | None = None
+        self.name = str(path)
+        self._path = path
+        self.lost = False
+        self._troubles: list[Trouble] = []
         self._done: list[str] = []
         self._file: _File | None = None
         self._leaving = False
@@ -60,7 +65,7 @@ class Tail:
         if saved and (saved["size"] or saved["done"]):
             self._resume(saved)
         else:
-            self._done = _digests(self.rotated()[-REMEMBERED:])
+            self._begin()
 
     def read(self, size: int) -> Piece | None:
         """Up to ``size`` more bytes; None where there are none now."""
@@ -88,10 +93,15 @@ class Tail:
             "done": self._done,
         }
 
+    def troubles(self) -> list[Trouble]:
+        """What went wrong since this was last asked."""
+        found, self._troubles = self._troubles, []
+        return found
+
     @property
-    def ended(self) -> bool:
-        """Whether what is being read was rotated away, so that it will not grow."""
-        return self._leaving
+    def path(self) -> Path:
+        """The file that grows now."""
+        return self._path
 
     def behind(self) -> int:
         """Bytes written to the file and not read yet (of a packed one: packed)."""
@@ -102,6 +112,9 @@ class Tail:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+    def _begin(self) -> None:
+        self._done = _digests(self.rotated()[-REMEMBERED:])
 
     def _rotate(self) -> Piece | None:
         """At the end of a file: has another taken its place?"""
@@ -123,12 +136,25 @@ class Tail:
                     at = self._file.offset
                     self._switch(copy, at, announce=False)
                     return None
+                if self._cut(there.st_size):
+                    return None
         if not there.st_size:
             return None
         if not self._leaving:
             self._leaving = True
             return None
         return self._leave()
+
+    def _cut(self, size: int) -> bool:
+        """Whether the file lost its end, and nothing else; then its new end is gone on from."""
+        assert self._file is not None
+        now, known = _head(self.path), self._file.head
+        if not now or now[: len(known)] != known[: len(now)]:
+            return False
+        text = f"{self.name}: was cut to {size:,} bytes; {self._file.offset:,} had been read"
+        self._troubles.append(Trouble("cut", text))
+        self._switch(self.path, size, announce=False)
+        return True
 
     def _leave(self) -> Piece:
         """Leave the file; the next reading begins another."""
@@ -180,7 +206,9 @@ class Tail:
                     self._todo = self._since(saved["modified"], but=path)
                 self._switch(path, saved["offset"])
                 return
-        self.lost = f"byte {saved['offset']:,} of a file last written before the restart"
+        self.lost = True
+        text = f"{self.name}: what was being read before the restart cannot be found any more"
+        self._troubles.append(Trouble("gap", text))
         self._todo = self._since(saved["modified"])
 
     def _since(self, modified: int, but: Path | None = None) -> list[Path]:
@@ -221,6 +249,35 @@ class Tail:
             for path in folder.iterdir()
             if form.fullmatch(path.name) and path.is_file()
         ]
+        return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+class Series(Tail):
+    """Follows files of ever new names, such as ``eth0-20260102-1500.pcap``: begins with the oldest
+    of those a pattern names, and leaves one for the next as `Tail` does.
+    """
+
+    def __init__(self, pattern: str, saved: dict[str, Any] | None = None) -> None:
+        self._pattern = pattern
+        super().__init__(Path(pattern), saved)
+
+    @property
+    def path(self) -> Path:
+        """The youngest file; the pattern itself while there is none."""
+        files = self._files()
+        return files[-1] if files else self._path
+
+    def rotated(self) -> list[Path]:
+        """All files but the youngest, oldest first."""
+        return self._files()[:-1]
+
+    def _begin(self) -> None:
+        self._todo = self.rotated()
+
+    def _files(self) -> list[Path]:
+        # Path.glob takes no absolute pattern.
+        found = map(Path, glob.glob(self._pattern, recursive=True))  # noqa: PTH207
+        files = [path for path in found if path.is_file()]
         return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 

@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Final
 
 from contraview.core.errors import InputError
 from contraview.modalities.flows.meter.feed import Feed, Records
 from contraview.modalities.flows.meter.pcap import is_pcap, read_pcap
 from contraview.modalities.flows.meter.pcapng import is_pcapng, read_pcapng
 
+_HEADERS: Final = 28
+"""Bytes from which either format's own header can be read."""
+
 
 def read_windows(feed: Feed, window: int) -> Iterator[Records]:
-    """The frames of a capture, at most ``window`` at a time.
+    """The frames of a capture, at most ``window`` at a time; none where it waits for more.
 
     Raises:
         InputError: it is empty, is no capture, or is cut inside its own header.
     """
-    if not feed.refill(0):
+    while feed.refill(0) and feed.size < _HEADERS:
+        if feed.waiting:
+            yield Records.none(feed)
+    if not feed.size:
         raise InputError(f"{feed.name}: is empty; expected a pcap or pcapng capture")
     if is_pcap(feed.head(4)):
         chunks = read_pcap(feed)
@@ -28,7 +35,7 @@ def read_windows(feed: Feed, window: int) -> Iterator[Records]:
         )
     for records in chunks:
         # Parts of like size: each window costs a little of its own.
-        parts = -(-records.start.size // window)
+        parts = max(-(-records.start.size // window), 1)
         bounds = [records.start.size * k // parts for k in range(parts + 1)]
         for begin, end in pairwise(bounds):
             yield records.window(begin, end)

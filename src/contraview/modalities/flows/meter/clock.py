@@ -29,6 +29,16 @@ class Clock:
         self.now = 0
         """The axis at the last packet (microseconds since the first)."""
 
+    @property
+    def state(self) -> list[int | None]:
+        """What `restore` needs."""
+        return [self._stamp, self._latest, self.now]
+
+    def restore(self, state: list[int | None]) -> None:
+        """Go on from where another clock stood."""
+        self._stamp, latest, now = state
+        self._latest, self.now = latest or 0, now or 0
+
     def read(
         self, stamps: Int64[np.ndarray, " n"]
     ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"], int]:

@@ -39,6 +39,12 @@ class Records:
     link: UInt16[np.ndarray, " n"]
     """Link type, as registered for pcap files."""
 
+    @classmethod
+    def none(cls, feed: "Feed") -> "Records":
+        """No frame: what a capture that is still written gives while it waits."""
+        nothing = np.zeros(0, np.int64)
+        return cls(feed.buffer, nothing, nothing, nothing, nothing, np.zeros(0, np.uint16))
+
     def window(self, begin: int, end: int) -> "Records":
         """The frames from ``begin`` to ``end``; the buffer is shared."""
         part = slice(begin, end)
@@ -58,6 +64,8 @@ class Feed:
     def __init__(self, source: Path | str | BufferedIOBase, chunk: int = CHUNK):
         self.cut_short = False
         """The capture ended inside a record, or its rest cannot be read."""
+        self.waiting = False
+        """The stream has nothing now, but has not ended (its ``readinto`` gave None)."""
         self.buffer = np.zeros(PADDING, np.uint8)
         """One piece of memory, filled again and again: views of it last until ``refill``."""
         self.size = 0
@@ -70,11 +78,14 @@ class Feed:
         else:
             self.name = str(source)
             self._own = stream = _open(Path(source))
-        head = stream.read(len(_GZIP))
+        head = stream.read(len(_GZIP)) or b""
         self._bytes = _Inflated(head, stream) if head == _GZIP else _Plain(head, stream)
 
     def refill(self, keep_from: int) -> bool:
-        """Forget the bytes before ``keep_from``, read a chunk more; False at the end."""
+        """Forget the bytes before ``keep_from``, read a chunk more; False at the end.
+
+        Of a stream that does not block it takes what is there, see ``waiting``.
+        """
         rest = self.buffer[keep_from : self.size]
         needed = rest.size + self.chunk + PADDING
         buffer = self.buffer
@@ -83,9 +94,10 @@ class Feed:
         buffer[: rest.size] = rest
         fresh = self._bytes.read_into(buffer.data[rest.size : rest.size + self.chunk])
         self.cut_short |= self._bytes.cut_short
+        self.waiting = not fresh and self._bytes.waiting
         self.buffer, self.size = buffer, rest.size + fresh
         buffer[self.size : self.size + PADDING] = 0
-        return fresh > 0
+        return fresh > 0 or self.waiting
 
     def head(self, size: int, at: int = 0) -> bytes:
         """Some bytes of the buffer; fewer where it ends."""
@@ -100,7 +112,7 @@ class Feed:
 class _Plain:
     """A stream as it is."""
 
-    cut_short = False
+    cut_short = waiting = False
 
     def __init__(self, head: bytes, stream: BufferedIOBase):
         self._head, self._stream = head, stream
@@ -109,13 +121,17 @@ class _Plain:
         filled = len(self._head)
         space[:filled] = self._head
         self._head = b""
+        got: int | None = 1
         while filled < len(space) and (got := self._stream.readinto(space[filled:])):
             filled += got
+        self.waiting = got is None
         return filled
 
 
 class _Inflated:
     """A gzip stream. zlib itself, not the gzip module: of one cut short it gives all there is."""
+
+    waiting = False
 
     def __init__(self, head: bytes, stream: BufferedIOBase):
         self.cut_short = False

@@ -59,6 +59,12 @@ class OpenFlows:
             evicted=evicted.size,
         )
 
+    def elapse(self, silence: int) -> np.ndarray:
+        """The flows that end since no packet at all has come for ``silence`` microseconds."""
+        gone, staying = self._expire(self.flows, np.arange(self.flows.size), silence)
+        ended, self.flows = take_rows(self.flows, gone), take_rows(self.flows, staying)
+        return ended
+
     def finish(self) -> np.ndarray:
         """The flows still open (``lycos``: those are not written)."""
         rest, self.flows = self.flows, blank(0)
@@ -118,16 +124,17 @@ class OpenFlows:
         return known, np.concatenate(ended), np.concatenate(staying), discarded
 
     def _expire(
-        self, flows: np.ndarray, staying: NDArray[np.int64]
+        self, flows: np.ndarray, staying: NDArray[np.int64], later: int = 0
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which of the ``staying`` end, since they can get no further packet, and which stay."""
-        silent = self.clock.now - flows["last"][staying]
+        now = self.clock.now + later
+        silent = now - flows["last"][staying]
         if not self.mode.lycos:
             gone = silent >= self.mode.idle
             return staying[gone], staying[~gone]
         phase = flows["phase"][staying]
         gone = (phase == VOID) & (silent >= QUARANTINE)
-        age = self.clock.now - flows["first"][staying]
+        age = now - flows["first"][staying]
         ended = staying[(phase == OPEN) & (age >= self.mode.active)]
         flows["phase"][ended] = EXPIRED  # remembers which end is the source
         return ended, staying[~gone]

@@ -109,6 +109,8 @@ def read_pcap(feed: Feed) -> Iterator[Records]:
             feed.cut_short |= broken or feed.size > 0
             return
         at = 0
+        if feed.waiting:
+            yield Records.none(feed)
 
 
 def _records(feed: Feed, positions: np.ndarray, layout: PcapLayout, link: int) -> Records:

@@ -146,6 +146,8 @@ def read_pcapng(feed: Feed) -> Iterator[Records]:
             feed.cut_short |= broken or feed.size > 0
             return
         at = 0
+        if feed.waiting:
+            yield Records.none(feed)
 
 
 def _records(buffer: NDArray[np.uint8], positions: NDArray[np.int64], section: _Section) -> Records:
