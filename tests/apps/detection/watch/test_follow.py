@@ -75,7 +75,7 @@ def test_lines_on_stdin_are_judged_until_they_end(model, stdin, capsys):
 
 
 WRONG = [
-    (["MODEL", "LOGS", "--follow"], "holds no conn.log and no eve.json"),
+    (["MODEL", "LOGS", "--follow"], "holds no conn.log, no eve.json and no capture"),
     (["MODEL", "no/such.log", "--follow"], "no such file or folder"),
     (["MODEL", "-", "--format", "csv"], "eve or ecs"),
     (["MODEL", "-", "--heartbeat", "0"], "seconds above 0"),
