@@ -220,6 +220,9 @@ def test_a_source_faster_than_the_watcher_is_told_by_how_much(detector, out):
         def place(self):
             return Place()
 
+        def rest(self):
+            return Batch()
+
         def close(self):
             pass
 
