@@ -6,9 +6,9 @@ import pytest
 from contraview.apps.detection.detector import Detector
 from contraview.core.run import Run
 from contraview.modalities.flows.data import read_flows
+from lab import conn_logs
 
 sys.path.insert(0, str(Path(__file__).parent))
-import conn_logs
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 
-import conn_logs
 import pytest
 
 from contraview.apps.cli import main
+from lab import conn_logs
 
 
 def command(*arguments, **settings):

@@ -1,7 +1,6 @@
 import json
 import os
 
-import conn_logs
 import pytest
 import wall
 from wall import StopWatchError, Wall, nothing
@@ -11,6 +10,7 @@ from contraview.apps.detection.watch.health import ModelWatch
 from contraview.apps.detection.watch.journal import Journal
 from contraview.apps.detection.watch.opening import open_source
 from contraview.apps.detection.watch.watcher import Watcher
+from lab import conn_logs
 
 
 def watch(detector, path, out, clock, **knobs):

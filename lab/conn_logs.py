@@ -1,4 +1,10 @@
-"""Zeek conn.log text, generated: benign connections, and now and then one that is not."""
+"""Zeek's conn.log, generated: as many connections as a test wants, here and there an odd one.
+
+For what happens to a log (it grows, is rotated, breaks); no ground for claims of accuracy.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +19,15 @@ FIELDS = (
 BEGIN = 1_700_000_000.0
 
 
-def records(rows, seed=0, *, begin=BEGIN, seconds=3600.0, odd=0.002, first=0):
+def records(
+    rows: int,
+    seed: int = 0,
+    *,
+    begin: float = BEGIN,
+    seconds: float = 3600.0,
+    odd: float = 0.002,
+    first: int = 0,
+) -> pl.DataFrame:
     """Connections as text cells, in the order in which Zeek would write them."""
     g = numpy_generator(seed, "conn logs", first)
     end = np.sort(begin + g.random(rows) * seconds)
@@ -49,7 +63,8 @@ def records(rows, seed=0, *, begin=BEGIN, seconds=3600.0, odd=0.002, first=0):
     return pl.DataFrame({name: cells[name] for name in FIELDS}).with_columns(rounded)
 
 
-def head(fields=FIELDS, opened="2023-11-14-22-13-20"):
+def head(fields: Sequence[str] = FIELDS, opened: str = "2023-11-14-22-13-20") -> str:
+    """What stands at the begin of a log."""
     lines = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-"]
     lines += ["#path\tconn", f"#open\t{opened}", "\t".join(("#fields", *fields))]
     return "".join(
@@ -57,9 +72,11 @@ def head(fields=FIELDS, opened="2023-11-14-22-13-20"):
     )
 
 
-def body(table):
+def body(table: pl.DataFrame) -> str:
+    """The lines of connections."""
     return table.write_csv(include_header=False, separator="\t", float_precision=6)
 
 
-def log(rows, seed=0, **knobs):
+def log(rows: int, seed: int = 0, **knobs: Any) -> str:
+    """A whole log; see `records`."""
     return head() + body(records(rows, seed, **knobs))
