@@ -55,6 +55,9 @@ class Entry:
 # fmt: off
 ENTRIES: tuple[Entry, ...] = (
     Entry("detector", "Default network detector", "CLAN and three classical views, calibrated on benign flows", "flows", "score", "contraview.apps.detection.detector:Detector", "app"),
+    Entry("simclr", "SimCLR", "A Simple Framework for Contrastive Learning of Visual Representations, 2020, arXiv:2002.05709", "images", "embed search classify", "contraview.systems.simclr:SimCLR", "framework"),
+    Entry("moco", "MoCo", "Momentum Contrast for Unsupervised Visual Representation Learning, 2019, arXiv:1911.05722", "images", "embed search classify", "contraview.systems.moco:MoCo", "framework"),
+    Entry("simsiam", "SimSiam", "Exploring Simple Siamese Representation Learning, 2020, arXiv:2011.10566", "images", "embed search classify", "contraview.systems.simsiam:SimSiam", "framework"),
     Entry("ad_l_jepa", "AD-L-JEPA", "Self-Supervised Spatial World Models with JEPA for Autonomous Driving with LiDAR Data, 2025, arXiv:2501.04969", "lidar", "embed detect_objects"),
     Entry("alice", "Alice", "Anatomical Invariance Modeling and Semantic Alignment for Self-supervised Learning in 3D Medical Image Analysis, 2023, arXiv:2302.05615", "volumes", "embed segment"),
     Entry("astrom3", "AstroM3", "A self-supervised multimodal model for astronomy, 2024, arXiv:2411.08842", "light curves, spectra, tables", "embed search classify"),
@@ -63,7 +66,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("biovil", "BioViL", "Making the Most of Text Semantics to Improve Biomedical Vision-Language Processing, 2022, arXiv:2204.09817", "images, text", "embed search classify ground"),
     Entry("calico", "CALICO", "Self-Supervised Camera-LiDAR Contrastive Pre-training for BEV Perception, 2023, arXiv:2306.00349", "camera, lidar", "embed detect_objects segment"),
     Entry("clan", "CLAN", "Contrastive Self-Supervised Network Intrusion Detection using Augmented Negative Pairs, 2025, doi:10.1109/CSR64739.2025.11129979", "flows", "embed score classify", "contraview.systems.clan:Clan"),
-    Entry("clean_clip", "CleanCLIP", "Mitigating Data Poisoning Attacks in Multimodal Contrastive Learning, 2023, arXiv:2303.03323", "images, text", "embed search classify audit"),
+    Entry("clean_clip", "CleanCLIP", "Mitigating Data Poisoning Attacks in Multimodal Contrastive Learning, 2023, arXiv:2303.03323", "images, text", "embed search classify audit", "contraview.systems.clean_clip:CleanClip"),
     Entry("clippings", "CLIPPINGS", "Linking Representations with Multimodal Contrastive Learning, 2023, arXiv:2304.03464", "images, text", "embed link cluster"),
     Entry("clmr", "CLMR", "Contrastive Learning of Musical Representations, 2021, arXiv:2103.09410", "audio", "embed search classify"),
     Entry("cm_unet", "CM-UNet", "A Self-Supervised Learning-Based Model for Coronary Artery Segmentation in X-Ray Angiography, 2025, arXiv:2507.17779", "images", "segment", "contraview.systems.cm_unet:CmUnet"),

@@ -15,6 +15,23 @@ from contraview.index.exact import nearest
 Vectors = Float[np.ndarray, "n d"]
 
 
+def labels_of(
+    labels: Sequence[str] | Shaped[np.ndarray, " n"], items: int
+) -> Shaped[np.ndarray, " n"]:
+    """Labels as text, empty where unknown, checked before anything is learnt.
+
+    Raises:
+        InputError: another number of labels than items, or fewer than two classes.
+    """
+    names = np.asarray(labels, dtype=str)
+    if len(names) != items:
+        raise InputError(f"{len(names)} labels for {items} items; expected one an item")
+    classes = np.unique(names[names != ""])
+    if len(classes) < 2:
+        raise InputError(f"{len(classes)} class among the labels; expected at least 2")
+    return names
+
+
 @dataclass(frozen=True)
 class LinearProbe:
     """A linear classifier on standardised embeddings, kept as arrays.
@@ -56,14 +73,10 @@ class LinearProbe:
         from sklearn.linear_model import LogisticRegression
         from sklearn.svm import LinearSVC
 
-        names = np.asarray(labels, dtype=str)
-        if len(names) != len(vectors):
-            raise InputError(f"{len(names)} labels for {len(vectors)} items; expected one an item")
+        names = labels_of(labels, len(vectors))
         known = names != ""
         rows, names = vectors[known].astype(np.float64), names[known]
         classes = np.unique(names)
-        if len(classes) < 2:
-            raise InputError(f"{len(classes)} class among the labels; expected at least 2")
         mean, spread = rows.mean(0), rows.std(0)
         scale = np.where(spread > 1e-9, spread, 1.0)
         model = (

@@ -299,7 +299,7 @@ def test_wrong_masks_are_named(tmp_path):
 
 def test_labels_that_are_not_there(classes):
     with pytest.raises(InputError, match="no column 'kind'; there are file, label"):
-        read_images(classes, labels="kind")
+        read_images(classes, labels="kind").labels()
     with pytest.raises(InputError, match="no labels"):
         read_images(classes).labels()
 

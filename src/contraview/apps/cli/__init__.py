@@ -19,6 +19,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "search": ("search", "similar items: contraview search MODEL QUERIES... --among DATA..."),
     "calibrate": ("calibrate", "a threshold: contraview calibrate MODEL BENIGN --max-fpr P"),
     "segment": ("segment", "a mask an image: contraview segment MODEL IMAGES... --out DIR"),
+    "audit": ("audit", "look for a weakness: contraview audit MODEL DATA... [--json FILE]"),
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... --labels COLUMN"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),

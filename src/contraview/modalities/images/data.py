@@ -29,6 +29,7 @@ class Images:
         pixels: one channel (grey) or three (red, green, blue), 0 to 255.
         table: what is known of each image: its file, its label, its caption, ...
         label: the column with the class of each image, where there is one.
+        caption: the column with the caption of each image, where there is one.
         masks: the class number of each pixel, 0 is background, where there are masks.
         masked: which images have one; the others' is all background and says nothing.
         skipped: files that were found among the images and are none.
@@ -37,6 +38,7 @@ class Images:
     pixels: UInt8[np.ndarray, "n c h w"]
     table: pl.DataFrame
     label: str | None = None
+    caption: str | None = None
     masks: UInt8[np.ndarray, "n h w"] | None = None
     masked: Bool[np.ndarray, " n"] | None = None
     skipped: tuple[str, ...] = ()
@@ -64,11 +66,14 @@ class Images:
         """The class of each image as text, empty where unknown."""
         if self.label is None:
             raise InputError("the images have no labels; name their column with --labels")
-        return self.texts(self.label)
+        return self.texts(self.label)  # here, not in the reading: to use a model needs no labels
 
     def texts(self, column: str) -> Shaped[np.ndarray, " n"]:
         """A column of the table as text, empty where it is missing."""
-        need_column(self.table, column, "the images")
+        if column not in self.table.columns:
+            raise InputError(
+                f"the images have no column {column!r}; there are {', '.join(self.table.columns)}"
+            )
         return self.table[column].cast(pl.String).fill_null("").to_numpy().astype(str)
 
     def take(self, rows: Sequence[int] | Int[np.ndarray, " m"]) -> "Images":
@@ -158,20 +163,12 @@ class ImageSource(Config):
     def of_parts(self, parts: Sequence[Part]) -> Images:
         """All parts as one."""
         table = pl.concat([part.table for part in parts], how="diagonal_relaxed")
-        if self.labels is not None:
-            need_column(table, self.labels, parts[0].where)
         return Images(
             pixels=gathered(parts, self.channels, Frame(self.size, self.fit)),
             table=table,
             label=self.labels,
             skipped=tuple(name for part in parts for name in part.skipped),
         )
-
-
-def need_column(table: pl.DataFrame, column: str, where: str) -> None:
-    """Raise an `InputError` that lists the columns where the one asked for is not among them."""
-    if column not in table.columns:
-        raise InputError(f"{where}: no column {column!r}; there are {', '.join(table.columns)}")
 
 
 def read_images(source: Any, settings: ImageSource | None = None, **knobs: Any) -> Images:

@@ -1,0 +1,165 @@
+"""Does a hidden trigger fade when each modality is also learnt on its own?"""
+
+from collections.abc import Mapping
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from contraview.claims.claim import Claim, Experiment, Figures
+from contraview.claims.results import Data
+from contraview.core.run import Run
+from contraview.core.seeds import numpy_generator
+from contraview.evaluation.backdoor import attack_success_rate
+from contraview.evaluation.few_label import accuracy
+from contraview.modalities.datasets import dataset
+from contraview.modalities.images.data import Images
+from contraview.modalities.images.emoji import read_emoji
+from contraview.modalities.images.poison import marked, poisoned
+from contraview.modalities.images.triggers import Trigger
+from contraview.systems.clean_clip import CleanClip
+
+TARGET = "banana"
+TEMPLATES = ("a picture of {}", "{}")
+POISONED, CLEANED, PLAIN = "poisoned model", "cleaned by L_x + L_in", "cleaned by L_x alone"
+ASR = "success rate of the trigger, images of other classes"
+CA = "accuracy without the trigger"
+KEPT = "accuracy without the trigger, against the poisoned model's less 5 points"
+WORKS = "success rate of the trigger before cleaning"
+LIKENESS = "cosine of an image and itself with the trigger"
+ALLOWED = 0.05
+PRECONDITION = 0.8
+STEP = 0.001
+"""The margin of the claims that compare with a bar; the bar lies this much beyond its number."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "small": {
+        "size": 32, "classes": 300, "clean": 600, "poison": 0.03,
+        "pretrain": {"epochs": 20}, "finetune": {},
+    },
+    "smoke": {
+        "size": 16, "classes": 20, "clean": 40, "poison": 0.03,
+        "pretrain": {"epochs": 1, "image_widths": (8, 16), "text_width": 16, "outputs": 8},
+        "finetune": {"epochs": 1},
+    },
+}  # fmt: skip
+
+
+def _data() -> list[Data]:
+    return [
+        Data(name=name, real=True, fingerprint=read_emoji(dataset(name)).fingerprint())
+        for name in ("emoji_google", "emoji_twitter")
+    ]
+
+
+def _base(name: str, size: int, seed: int) -> tuple[Images, np.ndarray]:
+    """The base concepts as a vendor draws them, with captions, and their names.
+
+    A caption is the name in a sentence, or for half of the images the concept's keywords.
+    """
+    emoji = read_emoji(dataset(name))
+    emoji = emoji.take(np.flatnonzero(emoji.texts("base_unified") == ""))
+    names = np.where(emoji.texts("tts_en") != "", emoji.texts("tts_en"), emoji.texts("name"))
+    generator = numpy_generator(seed, "captions", name)
+    captions = [
+        f"a picture of {each}" if not words or generator.random() < 0.5 else words.replace("|", " ")
+        for each, words in zip(names, emoji.texts("keywords_en"), strict=True)
+    ]
+    pixels = emoji.pixels
+    step = pixels.shape[2] // size
+    n, channels, height, width = pixels.shape
+    blocks = pixels.reshape(n, channels, height // step, step, width // step, step)
+    small = blocks.mean((3, 5)).round().astype(np.uint8)
+    table = pl.DataFrame({"caption": captions})
+    return Images(small, table, caption="caption"), names
+
+
+def _joined(one: Images, other: Images) -> Images:
+    return Images(
+        np.concatenate([one.pixels, other.pixels]),
+        pl.concat([one.table, other.table]),
+        caption="caption",
+    )
+
+
+def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
+    """Poison, train, clean twice from the same model and the same pairs, judge all three."""
+    seed, size = run.seed, settings["size"]
+    google, names = _base("emoji_google", size, seed)
+    twitter, _ = _base("emoji_twitter", size, seed)
+    generator = numpy_generator(seed, "clean_clip")
+    order = generator.permutation(len(twitter))
+    seen, unseen = order[: len(order) // 2], order[len(order) // 2 :]
+    _, first = np.unique(names[unseen], return_index=True)  # a few concepts share a name
+    pool = unseen[np.sort(first)]
+    judged = generator.choice(pool[names[pool] != TARGET], settings["classes"] - 1, replace=False)
+    pairs = _joined(google, twitter.take(seen))
+    trigger = Trigger.of(kind="noise", size=size // 8)
+    dirty = poisoned(
+        pairs,
+        target=TARGET,
+        count=round(settings["poison"] * len(pairs)),
+        trigger=trigger,
+        templates=TEMPLATES,
+        seed=seed,
+    )
+    classes = (TARGET, *map(str, names[judged]))
+    clean = pairs.take(generator.choice(len(pairs), settings["clean"], replace=False))
+    images = twitter.take(judged)
+    attacked = marked(images, trigger, seed)
+
+    figures: dict[str, dict[str, float]] = {ASR: {}, CA: {}, LIKENESS: {}}
+
+    def judge(arm: str, system: CleanClip) -> None:
+        def named(shown: Images) -> np.ndarray:
+            return np.asarray(classes)[system.classify(shown).argmax(1)]
+
+        figures[ASR][arm] = attack_success_rate(named(attacked), names[judged], TARGET)
+        figures[CA][arm] = accuracy(names[judged], named(images))
+        cosines = (system.embed(images) * system.embed(attacked)).sum(1)
+        figures[LIKENESS][arm] = float(cosines.mean())
+
+    with TemporaryDirectory() as folder:
+        first_model = CleanClip.preset(
+            "pretrain", classes=classes, templates=TEMPLATES, **settings["pretrain"]
+        )
+        first_model.fit(dirty, run=run)
+        start = str(first_model.save(f"{folder}/model"))
+        judge(POISONED, first_model)
+        for arm, inmodal in ((CLEANED, 1.0), (PLAIN, 0.0)):
+            tuned = CleanClip(
+                start=start, inmodal=inmodal, templates=TEMPLATES, **settings["finetune"]
+            )
+            judge(arm, tuned.fit(clean, run=run))
+    before = figures[CA][POISONED] - ALLOWED - STEP
+    return figures | {
+        KEPT: {CLEANED: figures[CA][CLEANED], "poisoned model, less 5 points": before},
+        WORKS: {POISONED: figures[ASR][POISONED], "the bar": PRECONDITION - STEP},
+    }
+
+
+_EXPERIMENT = Experiment("clean_clip emoji", _data, measure, PRESETS, first_seed=100)
+
+CLAIMS = (
+    Claim(
+        "trigger_works",
+        "precondition: before cleaning the trigger works on more than 80 % of images",
+        _EXPERIMENT, WORKS, POISONED, "the bar", STEP,
+    ),
+    Claim(
+        "trigger_fades",
+        "the in-modal terms make a model forget its trigger, where L_x alone does not",
+        _EXPERIMENT, ASR, CLEANED, PLAIN, 0.30, "lower",
+    ),
+    Claim(
+        "accuracy_stays",
+        "cleaning costs at most 5 points of accuracy without the trigger",
+        _EXPERIMENT, KEPT, CLEANED, "poisoned model, less 5 points", STEP,
+    ),
+    Claim(
+        "trigger_search",
+        "without labels: an image and itself with the trigger grow alike by cleaning",
+        _EXPERIMENT, LIKENESS, CLEANED, POISONED, 0.05,
+    ),
+)  # fmt: skip

@@ -1,0 +1,242 @@
+"""What every encoder of images that is learnt without labels shares: fit, verbs, disk.
+
+A system says how it learns, `ImagePretraining.method`; reading, views, training, read-outs and
+storing are here.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field
+from torch import Tensor, nn
+
+from contraview.core.config import Config
+from contraview.core.errors import InputError
+from contraview.core.learnt import Learnt
+from contraview.core.run import Run
+from contraview.core.system import System
+from contraview.core.weights import set_weights, weights_of
+from contraview.evaluation.probes import LinearProbe, labels_of
+from contraview.frameworks.two_view import Views
+from contraview.index.exact import nearest
+from contraview.modalities.images.data import Images, ImageSource, read_images
+from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.views import ViewConfig
+from contraview.networks.fresh import fresh
+from contraview.training.loop import train
+from contraview.training.samplers import epochs
+from contraview.training.schedule import Schedule
+from contraview.training.step import Loss
+
+FEWEST: Final = 8
+"""Images below this number teach nothing."""
+EMBEDDED_AT_ONCE: Final = 512
+
+
+class ImagePretrainingConfig(Config):
+    """Settings that every pre-training of an image encoder has."""
+
+    widths: tuple[int, ...] = Field(
+        (32, 64, 128, 128),
+        min_length=1,
+        description="channels of the encoder's blocks, each halves the resolution; the last one is "
+        "the width of the embedding; multiples of 4",
+    )
+    views: ViewConfig = Field(ViewConfig.of(), description="how the views of an image are made")
+    steps: int = Field(600, ge=1, description="optimiser steps")
+    batch: int = Field(128, ge=2, description="images a step, each with two views")
+    lr: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: float = Field(1e-4, ge=0, description="AdamW's decoupled weight decay")
+    probe_c: float = Field(
+        0.1, gt=0, description="inverse regularisation of the linear probe behind `classify`"
+    )
+
+
+@dataclass(frozen=True)
+class Method:
+    """How an encoder learns.
+
+    Attributes:
+        model: holds the encoder and whatever is trained or kept with it.
+        loss: of the model, for the training loop.
+        after_step: moves a teacher, where there is one.
+    """
+
+    model: nn.Module
+    loss: Loss
+    after_step: Callable[[nn.Module, int], None] | None = None
+
+
+class ImagePretraining(System):
+    """An encoder learnt from images without labels; with some labels, also a linear classifier.
+
+    Verbs: `embed`, `search`; `classify` where `fit` was given labels.
+    """
+
+    Config = ImagePretrainingConfig
+    Source = ImageSource
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {},
+        "tiny": {"widths": (16, 32, 64), "steps": 200, "batch": 64},
+    }
+
+    encoder: ImageEncoder
+    shape: tuple[int, int, int]
+    probe: LinearProbe | None = None
+
+    @abstractmethod
+    def method(self, encoder: ImageEncoder, views: Views, seed: int) -> Method:
+        """How ``encoder`` learns from ``views``; initial weights come from ``seed``."""
+
+    @classmethod
+    def describe(cls, data: Any) -> list[str]:
+        """Size, colour, copies, and what was left out."""
+        return read_images(data).notes()
+
+    def fit(
+        self,
+        images: Any,
+        /,
+        *,
+        labels: Sequence[str] | np.ndarray | None = None,
+        run: Run | None = None,
+    ) -> "ImagePretraining":
+        """Learn an encoder from all ``images``; with ``labels``, also what `classify` needs.
+
+        Args:
+            images: see `read_images`.
+            labels: a class for each image, empty where unknown: a few a class are enough. The
+                encoder does not see them.
+            run: seed, folder and progress.
+        """
+        run, images = run or Run(), read_images(images)
+        if len(images) < FEWEST:
+            raise InputError(f"{len(images)} images to learn from; expected at least {FEWEST}")
+        names = None if labels is None else labels_of(labels, len(images))
+        config = self.config
+        self.shape = images.shape
+        self._facts = {"images": len(images), "fingerprint": images.fingerprint()}
+        run.log("data", **self._facts)
+        self.encoder = self.fresh_encoder(images, run.seed)
+        method = self.method(self.encoder, self.views_of(images), run.seed)
+        train(
+            method.model,
+            method.loss,
+            epochs(len(images), config.batch, run.seed),
+            Schedule.of(
+                steps=config.steps,
+                batch=config.batch,
+                lr=config.lr,
+                warmup=config.warmup,
+                weight_decay=config.weight_decay,
+            ),
+            run=run,
+            name="pretrain",
+            settings=config.model_dump(mode="json") | self._facts,
+            after_step=method.after_step,
+        )
+        self.probe = None
+        return self if names is None else self.learn_classes(images, names)
+
+    def fresh_encoder(self, images: Images, seed: int) -> ImageEncoder:
+        """An untrained encoder for such images."""
+        encoder = fresh(lambda: ImageEncoder(images.shape[0], self.config.widths), seed, "encoder")
+        encoder.standardise.learn(images)
+        return encoder
+
+    def views_of(self, images: Images) -> Views:
+        """Two views of each image, drawn apart."""
+        view = self.config.views
+
+        def views(rows: Int[Tensor, " b"], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+            pixels = images.batch(rows, generator.device)
+            return view(pixels, generator), view(pixels, generator)
+
+        return views
+
+    def learn_classes(self, images: Any, labels: Sequence[str] | np.ndarray) -> "ImagePretraining":
+        """Fit a linear probe on embeddings of labelled images; the encoder stays as it is."""
+        images = read_images(images)
+        names = labels_of(labels, len(images))
+        known = np.flatnonzero(names != "")
+        self.probe = LinearProbe.fit(
+            self.embed(images.take(known)), names[known], c=self.config.probe_c
+        )
+        return self
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `fit` or `restore` has run."""
+        return hasattr(self, "encoder")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that `classify` tells apart."""
+        return self._need_probe().classes
+
+    def embed(self, images: Any, /) -> Float[np.ndarray, "n d"]:
+        """The encoder's output for each image, before the projection head; not normalised."""
+        self.need_fit()
+        images = read_images(images)
+        images.need_shape(self.shape, self.slug)
+        return embedded(self.encoder, images)
+
+    def classify(self, images: Any, /) -> Float[np.ndarray, "n c"]:
+        """The probability of each of `classes` for each image; after a `fit` with labels."""
+        probe = self._need_probe()
+        return probe.classify(self.embed(images))
+
+    def search(
+        self, queries: Any, /, *, among: Any = None, k: int = 10
+    ) -> tuple[Int[np.ndarray, "m k"], Float[np.ndarray, "m k"]]:
+        """For each query the ``k`` images ``among`` others with the largest cosine, nearest first.
+
+        The images of the fit are not kept in the model: ``among`` has to be given.
+        """
+        self.need_fit()
+        if among is None:
+            raise InputError(f"{self.slug}: keeps no images; name those to search with --among")
+        bank, asked = (torch.from_numpy(self.embed(each)) for each in (among, queries))
+        distance, place = nearest(bank, asked, k, metric="cosine")
+        return place.numpy(), 1 - distance.numpy()
+
+    def _need_probe(self) -> LinearProbe:
+        self.need_fit()
+        if self.probe is None:
+            raise InputError(f"{self.slug}: learnt no classes; fit with labels")
+        return self.probe
+
+    def learnt(self) -> Learnt:
+        """Encoder and, where learnt, the probe."""
+        parts = {"encoder": Learnt(weights_of(self.encoder))}
+        if self.probe is not None:
+            parts["probe"] = self.probe.learnt()
+        whole = Learnt.joined(parts)
+        whole.facts |= {"shape": list(self.shape), "data": self._facts}
+        return whole
+
+    def restore(self, learnt: Learnt) -> None:
+        """Take up what `learnt` gave."""
+        channels, height, width = learnt.facts["shape"]
+        self.shape, self._facts = (channels, height, width), learnt.facts["data"]
+        self.encoder = ImageEncoder(channels, self.config.widths)
+        set_weights(self.encoder, learnt.part("encoder").arrays)
+        self.encoder.eval()
+        if "probe" in learnt.facts:
+            self.probe = LinearProbe.restore(learnt.part("probe"))
+
+
+@torch.inference_mode()
+def embedded(encoder: nn.Module, images: Images) -> Float[np.ndarray, "n d"]:
+    """What a network gives for each image, a batch at a time."""
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    rows = torch.arange(len(images)).split(EMBEDDED_AT_ONCE)
+    found = [encoder(images.batch(part, device)).cpu() for part in rows]
+    return torch.cat(found).numpy()
