@@ -102,7 +102,12 @@ def few_label_claims(
         fashion_data,
         FewLabels(system, name),
         presets={
-            "small": {"seen": 10_000, "judged": 10_000},
+            "small": {
+                "seen": 10_000,
+                "judged": 10_000,
+                "widths": (16, 32, 64, 128),
+                "steps": 300,
+            },
             "smoke": {"seen": 300, "judged": 200, "steps": 5, "batch": 16, **smoke},
         },
         first_seed=100,
