@@ -254,8 +254,10 @@ def test_clouds_give_the_points_asked_for_and_the_same_ones_again():
     cloud = np.arange(60.0).reshape(20, 3)
     few = read_clouds(cloud, points=16).points[0]
     assert len(np.unique(few, axis=0)) == 16
-    more = read_clouds(cloud, points=30).points[0]
-    assert len(np.unique(more, axis=0)) == 20
+    assert read_clouds(cloud, points=30).points.shape == (1, 20, 3)
+    beside = read_clouds([cloud, np.arange(90.0).reshape(30, 3)], points=40).points
+    assert beside.shape == (2, 30, 3)
+    assert len(np.unique(beside[0], axis=0)) == 20
     np.testing.assert_array_equal(few, read_clouds(cloud, points=16).points[0])
     other = read_clouds(cloud, points=16, draw=1)
     assert not np.array_equal(few, other.points[0])

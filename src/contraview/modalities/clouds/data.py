@@ -13,7 +13,7 @@ from pydantic import Field
 from contraview.core.config import Config
 from contraview.core.errors import InputError
 from contraview.modalities.clouds.readers.shapes import read_shapes
-from contraview.modalities.clouds.shape import Shape
+from contraview.modalities.clouds.shape import Shape, padded
 
 PART = 2048
 """Clouds of a part: 25 MB at 1024 points."""
@@ -27,7 +27,9 @@ class CloudSource(Config):
         description="what says the class: 'folder' (the first folder below the one given), a "
         "column of the table of files, or a fact of the file",
     )
-    points: int = Field(1024, ge=16, description="points taken of each object")
+    points: int = Field(
+        1024, ge=16, description="points taken of each object; fewer where no cloud has as many"
+    )
     draw: int = Field(0, ge=0, description="which points: another number draws others")
 
     def read(self, source: Any) -> "Clouds":
@@ -73,7 +75,10 @@ class Clouds:
 
     @classmethod
     def of(cls, shapes: Iterable[Shape], settings: CloudSource) -> "Clouds":
-        """Points drawn from shapes; what is drawn of one does not depend on the others."""
+        """Points drawn from shapes; what is drawn of one does not depend on the others.
+
+        Clouds with fewer points than the largest, or than were asked for, repeat some.
+        """
         drawn, rows = [], []
         for shape in shapes:
             drawn.append(shape.points(settings.points, settings.draw))
@@ -82,7 +87,9 @@ class Clouds:
             raise InputError("no point clouds; expected at least one")
         columns = dict.fromkeys(key for row in rows for key in row)
         table = pl.DataFrame({c: [row.get(c, "") for row in rows] for c in columns})
-        return cls(np.stack(drawn), table, settings.labels)
+        count = max(map(len, drawn))
+        points = np.stack([padded(each, count, settings.draw) for each in drawn])
+        return cls(points, table, settings.labels)
 
     def __len__(self) -> int:
         return len(self.points)

@@ -12,7 +12,8 @@ class PatchEmbedding(nn.Module):
 
     Each point goes through a perceptron, is joined with the maximum over its patch, goes through
     another, and the maximum over the patch is the token (Point-MAE, Pang et al. 2022,
-    arXiv:2203.06604, section 3.1; the network of Point-BERT).
+    arXiv:2203.06604, section 3.1; the network of Point-BERT). In training its batch statistics
+    are of the clouds of one process.
 
     Args:
         width: of a token.

@@ -28,13 +28,14 @@ class Shape:
     def points(self, count: int, seed: int) -> Float[np.ndarray, "p 3"]:
         """``count`` points of the object, the same for the same seed.
 
-        A surface is sampled evenly by area. Of a cloud with more points a random part is taken;
-        one with fewer gives all it has, and as many of them again as are missing.
+        A surface is sampled evenly by area. Of a cloud a random part is taken; one with fewer
+        points gives all it has.
 
         Raises:
             InputError: nothing there, a coordinate that is not finite, or a surface without area.
         """
-        if not len(self.vertices):
+        there = len(self.vertices)
+        if not there:
             raise InputError(f"{self.name}: holds no points; expected at least one")
         if not np.isfinite(self.vertices).all():
             row = int(np.flatnonzero(~np.isfinite(self.vertices).all(1))[0])
@@ -43,15 +44,15 @@ class Shape:
         if len(self.triangles):
             drawn = surface_points(self.vertices, self.triangles, count, generator, self.name)
         else:
-            drawn = self.vertices[_rows(len(self.vertices), count, generator)]
+            drawn = self.vertices[generator.choice(there, min(count, there), replace=False)]
         return drawn.astype(np.float32)
 
 
-def _rows(there: int, count: int, generator: np.random.Generator) -> Int[np.ndarray, " p"]:
-    if there >= count:
-        return generator.choice(there, count, replace=False)
-    again = generator.integers(there, size=count - there)
-    return np.concatenate([generator.permutation(there), again])
+def padded(points: Float[np.ndarray, "p 3"], count: int, seed: int) -> Float[np.ndarray, "q 3"]:
+    """The points, and as many of them again as are missing to ``count``."""
+    missing = count - len(points)
+    again = numpy_generator(seed, "again").integers(len(points), size=missing)
+    return np.concatenate([points, points[again]])
 
 
 def surface_points(

@@ -86,16 +86,12 @@ def _header(content: bytes, name: str) -> tuple[str, list[_Element], int, int]:
     return order, elements, start, len(lines) + 1
 
 
-@dataclass
 class _Text:
-    content: bytes
-    line: int
-    name: str
+    def __init__(self, content: bytes, line: int, name: str) -> None:
+        self.lines, self.line, self.name = iter(content.splitlines()), line, name
 
     def table(self, element: _Element) -> dict[str, Any]:
         """Columns by name; a list column is a list of rows."""
-        if not hasattr(self, "lines"):
-            self.lines = iter(self.content.splitlines())
         table: dict[str, list[Any]] = {column: [] for column in element.columns}
         for row in range(element.rows):
             self.line += 1
