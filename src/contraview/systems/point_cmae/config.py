@@ -54,9 +54,9 @@ class PointCmaeConfig(config.Config):
         1.5, ge=1, description="each axis is stretched by 1/scale to scale; official 1.5"
     )
     shift: float = Field(0.2, ge=0, description="and moved by up to this; official 0.2")
-    steps: int | None = Field(300, ge=1, description="optimiser steps; or set epochs")
+    steps: int | None = Field(350, ge=1, description="optimiser steps; or set epochs")
     epochs: int | None = Field(None, ge=1, description="passes over the clouds; official 300")
-    batch: int = Field(32, ge=2, description="clouds a step; official 128")
+    batch: int = Field(16, ge=2, description="clouds a step; official 128")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW; official 1e-3")
     warmup: float = Field(
         0.1, ge=0, lt=1, description="share of the steps that warm up; official 10 of 300 epochs"
