@@ -106,7 +106,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("table_integration", "Robust table integration", "Robust Table Integration in Data Lakes, 2024, arXiv:2412.00324", "tables", "link cluster integrate"),
     Entry("teminal", "TeminAL", "Enhancing Audio-Language Models through Self-Supervised Post-Training with Text-Audio Pairs, 2024, arXiv:2408.09269", "audio, text", "embed search classify"),
     Entry("tips", "TIPS", "Text-Image Pretraining with Spatial awareness, 2024, arXiv:2410.16512", "images, text", "embed search classify segment"),
-    Entry("ts_forecast", "Contrastive forecasting", "What Constitutes Good Contrastive Learning in Time-Series Forecasting?, 2023, arXiv:2306.12086", "time series", "forecast"),
+    Entry("ts_forecast", "Contrastive forecasting", "What Constitutes Good Contrastive Learning in Time-Series Forecasting?, 2023, arXiv:2306.12086", "time series", "forecast", "contraview.systems.ts_forecast:TsForecast"),
     Entry("urlbert", "URLBERT", "A Contrastive and Adversarial Pre-trained Model for URL Classification, 2024, arXiv:2402.11495", "URLs", "embed classify"),
     Entry("video_qa", "Multiple-choice video QA", "Self-supervised pre-training and contrastive representation learning for multiple-choice video QA, 2020, arXiv:2009.08043", "video, text", "answer"),
     Entry("villa", "ViLLA", "Fine-Grained Vision-Language Representation Learning from Real-World Data, 2023, arXiv:2308.11194", "images, text", "embed search ground"),

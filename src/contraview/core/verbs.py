@@ -76,6 +76,10 @@ class Forecasts(Protocol):
         """The steps after the last row, in the units and columns of the data."""
         ...
 
+    def backtest(self, data: Any, /) -> dict[str, float]:
+        """Errors of the forecasts of every window of a stretch that was not fitted on."""
+        ...
+
 
 @runtime_checkable
 class Segments(Protocol):

@@ -3,6 +3,7 @@
 from contraview.objectives.clan import clad_loss, clan_loss
 from contraview.objectives.deep_clustering import group_divergence, sharpened, student_t
 from contraview.objectives.dice import dice_loss
+from contraview.objectives.hierarchical import hierarchical
 from contraview.objectives.info_nce import info_nce
 from contraview.objectives.koleo import koleo
 from contraview.objectives.masked_mse import masked_mse
@@ -15,6 +16,7 @@ __all__ = [
     "clan_loss",
     "dice_loss",
     "group_divergence",
+    "hierarchical",
     "info_nce",
     "koleo",
     "masked_mse",

@@ -11,7 +11,9 @@ from contraview.objectives.distributed import gather, mean
 Steps = Float[Tensor, "n t d"]
 
 
-def hierarchical(one: Steps, other: Steps, alpha: float = 0.5) -> Float[Tensor, ""]:
+def hierarchical(
+    one: Steps, other: Float[Tensor, "_ _ _"], alpha: float = 0.5
+) -> Float[Tensor, ""]:
     """Two views of each window, step by step, at scales 1, 2, 4, ... steps (by max pooling)::
 
         mean over scales of  alpha * instance(one, other) + (1 - alpha) * temporal(one, other)

@@ -12,6 +12,7 @@ from contraview.apps.cli import splits
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
+from contraview.core.verbs import Forecasts
 from contraview.evaluation import few_label
 from contraview.evaluation.clustering import clustering_figures
 from contraview.evaluation.detection import detection_figures
@@ -24,7 +25,8 @@ def run(_verb: str, arguments: list[str]) -> int:
     """Print one figure a line, or write them as one flat JSON object."""
     chosen = parse(
         "contraview evaluate",
-        "Figures on labelled rows; where the model was fitted with --split, on the other half.",
+        "Figures on labelled rows, of forecasts on later rows; where the model was fitted with "
+        "--split, on the other half.",
         arguments,
         model=(Positional[Path], ...),
         data=(Positional[tuple[str, ...]], ()),
@@ -39,7 +41,7 @@ def run(_verb: str, arguments: list[str]) -> int:
     system = contraview.load(chosen.model)
     named = {"labels": chosen.labels, "masks": chosen.masks, "benign": chosen.benign}
     told = {name: value for name, value in named.items() if value is not None}
-    if not {"labels", "masks"} & told.keys():
+    if not {"labels", "masks"} & told.keys() and not isinstance(system, Forecasts):
         raise InputError("contraview evaluate: no truth; name it with --labels or --masks")
     unknown = told.keys() - type(system.source).model_fields.keys()
     if unknown:
@@ -58,6 +60,8 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
     """All figures that the system's verbs and the data's labels, or masks, allow."""
     if getattr(data, "masks", None) is not None:
         return _of_masks(system, data)
+    if isinstance(system, Forecasts):  # what comes later is the truth
+        return {"rows": len(data), **system.backtest(data)}
     labels = data.labels()
     figures: dict[str, Any] = {"rows": len(labels)}
     if hasattr(system, "classify") and _classes(system):

@@ -46,7 +46,7 @@ class Clock:
                 "expected rising times, none twice"
             )
         if dated and (months := _months(times)):
-            return cls("mo", months)
+            return cls("mo", float(months))
         usual = float(np.median(steps))
         wrong = np.abs(steps - usual) > 1e-6 * usual
         if wrong.any():

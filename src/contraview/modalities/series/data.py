@@ -166,7 +166,10 @@ def _times(name: str, column: pl.Series) -> pl.Series:
     """Times as dates or numbers; text is read as ISO dates."""
     if column.dtype == pl.String:
         for kind in (pl.Datetime("us"), pl.Date):
-            dates = column.str.strptime(kind, strict=False)
+            try:
+                dates = column.str.strptime(kind, strict=False)
+            except pl.exceptions.ComputeError:  # not even the first looks like a date
+                continue
             lost = dates.is_null() & column.is_not_null()
             if not lost.any():
                 return dates

@@ -73,16 +73,16 @@ class TsForecastConfig(config.Config):
     backbone: Backbone = Field(
         "transformer", description="what puts steps in context; official also Informer"
     )
-    width: int = Field(64, ge=2, description="width inside; official 128, convolutions 64")
+    width: int = Field(32, ge=2, description="width inside; official 128, convolutions 64")
     depth: int = Field(2, ge=1, description="layers or blocks; official 2, convolutions 5 to 10")
     heads: int = Field(4, ge=1, description="attention heads; official 8")
-    outputs: int = Field(64, ge=2, description="dimensions of a step's vector; official 320")
-    dropout: float = Field(0.1, ge=0, lt=1, description="of the transformer; official .05")
+    outputs: int = Field(32, ge=2, description="dimensions of a step's vector; official 320")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the transformer; official .05")
 
-    steps: int | None = Field(600, ge=1, description="optimiser steps; or set epochs")
+    steps: int | None = Field(300, ge=1, description="optimiser steps; or set epochs")
     epochs: int | None = Field(None, ge=1, description="passes over the windows; official 20 to 30")
     batch: int = Field(32, ge=2, description="windows a step; official 16")
-    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW; official 1e-3, Adam")
+    lr: float = Field(3e-3, gt=0, description="peak learning rate of AdamW; official 1e-3, Adam")
     weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay; official 0")
 
     @model_validator(mode="after")
