@@ -104,6 +104,7 @@ class Month:
             self.rows,
             number,
             begin=conn_logs.BEGIN + number * 3600,
+            odd=0.004,
             first=number * self.rows,
         )
         self.fuse = int(self.draw.integers(1, 9)) if self.draw.random() < 0.25 else -1

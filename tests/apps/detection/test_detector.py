@@ -142,3 +142,14 @@ def test_no_address_reaches_a_model_folder(tmp_path):
         content = path.read_bytes()
         assert b"203.0.113.77" not in content
         assert b"198.51.100.7" not in content
+
+
+def test_of_many_alerts_those_that_are_alike_are_explained_together(detector):
+    three = flows(seed=2).collect().tail(3)
+    many = pl.concat([three] * 400)
+    apart, together = explain(detector, three), explain(detector, many)
+    assert len(together) == 1200
+    for k, why in enumerate(together):
+        assert [reason.column for reason in why] == [reason.column for reason in apart[k % 3]]
+        assert why[0].value == apart[k % 3][0].value
+        assert why[0].effect == pytest.approx(apart[k % 3][0].effect, abs=2 * ONE_RANK)

@@ -3,8 +3,8 @@ from benchmarks.month import simulate
 
 
 def test_an_hour_or_two_with_kills_and_rotation():
-    found = simulate(0.4, 24 * 400)
-    assert found["flows"] == 10 * 400
+    found = simulate(0.3, 24 * 1500)
+    assert found["flows"] == 7 * 1500
     assert found["kills"] > 0
     assert found["alerts_compared_by_id"] > 0
 
