@@ -90,7 +90,7 @@ def tables(path):
 if __name__ == "__main__":
     benign, small, path = sys.argv[1:]
     learn = np.array([row[0] for rows in tables(benign) for row in rows], float)
-    forest = IsolationForest(200, random_state=0, n_jobs=1).fit(learn)
+    forest = IsolationForest(n_estimators=200, random_state=0, n_jobs=1).fit(learn)
     threshold = np.quantile(-forest.score_samples(learn), 0.99)
     out, alerts = io.StringIO(), 0
     begin = cpu()
