@@ -14,6 +14,7 @@ from torch import Tensor
 from contraview.objectives import (
     clad_loss,
     clan_loss,
+    density_ratio,
     dice_loss,
     group_divergence,
     hierarchical,
@@ -54,6 +55,7 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
         a + b, a + b, scale=1.5, weights=rest["weights"], exclude_self=True
     ),
     "sup_con": lambda a, b, rest: sup_con(a + b, rest["labels"]),
+    "density_ratio": lambda a, b, _: density_ratio(a.exp().sum(1), b.exp()),
     "neighbourhood": lambda a, b, rest: neighbourhood(a + b, rest["weights"], 1.5),
     "group_divergence": lambda a, b, rest: group_divergence((a + b).softmax(1)),
     "hierarchical": lambda a, b, _: hierarchical(a.view(-1, 3, 2), b.view(-1, 3, 2), 0.3),

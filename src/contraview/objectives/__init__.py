@@ -2,6 +2,7 @@
 
 from contraview.objectives.clan import clad_loss, clan_loss
 from contraview.objectives.deep_clustering import group_divergence, sharpened, student_t
+from contraview.objectives.density_ratio import density_ratio
 from contraview.objectives.dice import dice_loss
 from contraview.objectives.hierarchical import hierarchical
 from contraview.objectives.info_nce import info_nce
@@ -14,6 +15,7 @@ from contraview.objectives.sup_con import sup_con
 __all__ = [
     "clad_loss",
     "clan_loss",
+    "density_ratio",
     "dice_loss",
     "group_divergence",
     "hierarchical",

@@ -1,0 +1,1 @@
+"""Environments: gymnasium's, tables of transitions, two-player games."""
