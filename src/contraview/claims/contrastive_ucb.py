@@ -38,7 +38,6 @@ class Task:
         options: of the environment.
         rank: of the features.
         most: steps after which an arm that has not succeeded is stopped, and counted with.
-        real: no environment is; gymnasium's are not this library's own.
     """
 
     name: str
@@ -64,7 +63,7 @@ TASKS = (
 )
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {"knobs": {}, "share of steps": 1.0},
-    "smoke": {"knobs": {"updates": 2, "plan_every": 100}, "share of steps": 0.01},
+    "smoke": {"knobs": {"updates": 2, "plan_every": 50}, "share of steps": 0.01},
 }
 
 
@@ -90,6 +89,7 @@ class Race:
             explorer = new_explorer(chosen, environment, run.seed, counts=arm == COUNTS)
             figures[STEPS][arm] = math.log2(steps_to_success(explorer, most))
             if arm == METHOD:
+                explorer.fit()
                 figures[RATIO] = {METHOD: ratio_correlation(explorer), LEVEL: 0.8}
         return figures
 

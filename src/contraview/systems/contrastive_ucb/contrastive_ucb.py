@@ -157,7 +157,8 @@ class ContrastiveUcb(System):
         """
         self.need_fit()
         made = self.source.model_copy(update={"options": tuple(self._facts["options"])})
-        there = read_environment(environment or self._facts["environment"], made)
+        where = self._facts["environment"] if environment is None else environment
+        there = read_environment(where, made)
         self._need_same(there)
         rows: list[dict[str, Any]] = []
         for number in range(episodes):

@@ -105,7 +105,7 @@ class Explorer:
     def learn(self) -> None:
         """A new plan; before it new features, where enough has been seen since the last ones."""
         if self.config.contrast and len(self.replay) >= (1 + self.config.growth) * self._fitted_at:
-            self._fit()
+            self.fit()
             self._fitted_at = len(self.replay)
         self.planned += 1
         self._planned_at = len(self.replay)
@@ -122,7 +122,7 @@ class Explorer:
             seed=stream_seed(self.seed, "features", number),
         )
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
         """Features from scratch: what followed each pair against every state (P_base is even).
 
         Rows come evenly from all pairs that were tried, however often: the density ratio that is

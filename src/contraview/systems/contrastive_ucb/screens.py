@@ -234,7 +234,7 @@ def still_going(ended: Tensor) -> Float[Tensor, "n l"]:
 
 
 def projected(
-    chances: Float[Tensor, "n m"], values: Float[Tensor, "n m"], support: Float[Tensor, " m"]
+    chances: Float[Tensor, "n v"], values: Float[Tensor, "n v"], support: Float[Tensor, " m"]
 ) -> Float[Tensor, "n m"]:
     """Chances at some values as chances on the atoms: each shared by the two atoms around it."""
     gap = support[1] - support[0]
