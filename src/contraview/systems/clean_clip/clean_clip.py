@@ -15,6 +15,7 @@ from contraview.core.model_folder import read_model
 from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
+from contraview.evaluation.probes import labels_of
 from contraview.evaluation.zero_shot import class_vectors, zero_shot
 from contraview.frameworks.towers import Towers, clamp_scale
 from contraview.index.exact import nearest
@@ -92,6 +93,7 @@ class CleanClip(System):
         """
         run, pairs = run or Run(), _pairs(pairs)
         captions = captions_of(pairs)
+        names = None if labels is None else labels_of(labels, len(pairs))
         if len(pairs) < FEWEST:
             raise InputError(f"{len(pairs)} pairs to learn from; expected at least {FEWEST}")
         model = self._begun(pairs, run)
@@ -118,11 +120,10 @@ class CleanClip(System):
             after_step=clamp_scale,
         )
         self.model = model
-        if labels is not None and not config.classes:
-            names = np.unique(np.asarray(labels, dtype=str))
-            self.classes = tuple(map(str, names[names != ""]))
-        elif config.classes:
+        if config.classes:
             self.classes = config.classes
+        elif names is not None:
+            self.classes = tuple(map(str, np.unique(names[names != ""])))
         return self
 
     def _begun(self, pairs: Images, run: Run) -> Towers:
