@@ -93,7 +93,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("lvm_med", "LVM-Med", "Learning Large-Scale Self-Supervised Vision Models for Medical Imaging via Second-order Graph Matching, 2023, arXiv:2306.11925", "images", "embed classify segment"),
     Entry("mirror_bert", "Mirror-BERT", "Fast, Effective, and Self-Supervised: Transforming Masked Language Models into Universal Lexical and Sentence Encoders, 2021, arXiv:2104.08027", "text", "embed search"),
     Entry("mlvgm_views", "MLVGM views", "A Mutual Information Perspective on Multiple Latent Variable Generative Models for Positive View Generation, 2025, arXiv:2501.13718", "images", "embed generate classify"),
-    Entry("pixcell", "PixCell", "A generative foundation model for digital histopathology images, 2025, arXiv:2506.05127", "images", "generate"),
+    Entry("pixcell", "PixCell", "A generative foundation model for digital histopathology images, 2025, arXiv:2506.05127", "images", "generate", "contraview.systems.pixcell:PixCell"),
     Entry("point_cmae", "Point-CMAE", "Bringing Masked Autoencoders Explicit Contrastive Properties for Point Cloud Self-Supervised Learning, 2024, arXiv:2407.05862", "point clouds", "embed classify", "contraview.systems.point_cmae:PointCmae"),
     Entry("projection_head", "Projection head study", "Investigating the Benefits of Projection Head for Representation Learning, 2024, arXiv:2403.11391", "images", "embed classify"),
     Entry("remedi", "ReMeDi", "Resources for Multi-domain, Multi-service, Medical Dialogues, 2021, arXiv:2109.00430", "dialogues", "classify respond"),

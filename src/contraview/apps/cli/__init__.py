@@ -22,6 +22,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "segment": ("segment", "a mask an image: contraview segment MODEL IMAGES... --out DIR"),
     "audit": ("audit", "look for a weakness: contraview audit MODEL DATA... [--json FILE]"),
     "act": ("act", "play episodes: contraview act MODEL [--episodes N] [--out FILE]"),
+    "generate": ("generate", "new items: contraview generate MODEL [REFERENCES...] --out DIR"),
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... [--labels COLUMN]"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),

@@ -22,7 +22,8 @@ def need_new_folder(folder: Path) -> None:
 def names_of(data: Any) -> list[str]:
     """A PNG file name an item: that of its file, below the folder that all files share.
 
-    Items without a file are numbered from 0.
+    Tiles of a file also have their place in it, ``slide_y48_x0.png``. Items without a file are
+    numbered from 0.
     """
     table = data.collect()
     if "file" not in table.columns:
@@ -30,6 +31,9 @@ def names_of(data: Any) -> list[str]:
     files = [Path(name) for name in table["file"]]
     shared = os.path.commonpath([file.parent for file in files])
     names = [str(file.relative_to(shared).with_suffix(".png")) for file in files]
+    if {"y", "x"} <= set(table.columns):
+        places = zip(names, table["y"], table["x"], strict=True)
+        names = [f"{name.removesuffix('.png')}_y{y}_x{x}.png" for name, y, x in places]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{shared}: several images would be written to {twice}; rename them")
