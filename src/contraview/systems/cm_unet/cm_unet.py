@@ -86,12 +86,12 @@ class CmUnet(System):
         images = self._checked(read_masked(images, masks=labels))
         if images.masks is None:
             raise InputError("cm_unet: no image has a mask; expected at least one")
-        known = slice(None) if images.masked is None else images.masked
+        if images.masked is not None:
+            images = images.take(np.flatnonzero(images.masked))
         self.segmenter = Segmenter.fit(
             self.encoder,
             self.pixels,
-            images.pixels[known],
-            images.masks[known],
+            images,
             self.standardise,
             self.config,
             run or Run(),

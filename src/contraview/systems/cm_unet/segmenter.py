@@ -12,6 +12,7 @@ from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.modalities.images.crops import cut, cut_masks, random_places
+from contraview.modalities.images.data import Images
 from contraview.modalities.images.nets import Standardise
 from contraview.networks.fresh import fresh
 from contraview.networks.unet import UNet, UNetDecoder, UNetEncoder
@@ -38,18 +39,18 @@ class Segmenter:
         cls,
         encoder: UNetEncoder,
         decoder: UNetDecoder,
-        images: UInt8[np.ndarray, "m c h w"],
-        masks: UInt8[np.ndarray, "m h w"],
+        images: Images,
         standardise: Standardise,
         config: CmUnetConfig,
         run: Run,
     ) -> "Segmenter":
-        """Fine-tune copies of ``encoder`` and ``decoder`` with the Dice loss.
+        """Fine-tune copies of ``encoder`` and ``decoder`` with the Dice loss on images with masks.
 
         All weights are trained. Where the number of classes is not that of the decoder's maps (two,
         for grey images), its last layer is new.
         """
-        found = np.unique(masks).tolist()
+        assert images.masks is not None
+        found = np.unique(images.masks).tolist()
         if not any(found):
             raise InputError("the masks hold background (0) alone; expected a class to learn")
         self = cls()
@@ -57,7 +58,7 @@ class Segmenter:
         self.unet = cls._with_last(deepcopy(encoder), deepcopy(decoder), len(self.values), run.seed)
         numbers = np.zeros(256, dtype=np.uint8)
         numbers[list(self.values)] = np.arange(len(self.values))
-        classes = numbers[masks]
+        classes = numbers[images.masks]
         schedule = Schedule(
             steps=config.finetune_steps,
             batch=config.finetune_batch,
@@ -67,12 +68,12 @@ class Segmenter:
         )
         train(
             self.unet,
-            _loss(images, classes, standardise, config),
+            _loss(images.pixels, classes, standardise, config),
             bootstrap(len(images), config.finetune_batch, run.seed),
             schedule,
             run=run,
             name="finetune",
-            settings={"config": config.model_dump(mode="json"), "images": len(images)},
+            settings={"config": config.model_dump(mode="json"), "data": images.fingerprint()},
         )
         return self
 

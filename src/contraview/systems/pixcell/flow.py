@@ -84,9 +84,16 @@ def fresh_flow(config: PixCellConfig, dimensions: int, seed: int) -> FlowNet:
 
 
 def learn_flow(
-    start: Float[Tensor, "n d"], end: Float[Tensor, "n d"], config: PixCellConfig, run: Run
+    start: Float[Tensor, "n d"],
+    end: Float[Tensor, "n d"],
+    config: PixCellConfig,
+    run: Run,
+    pairs: str = "",
 ) -> FlowNet:
-    """The flow that leads from each row of ``start`` to that of ``end``."""
+    """The flow that leads from each row of ``start`` to that of ``end``.
+
+    ``pairs`` is their fingerprint: a checkpoint of other pairs is refused.
+    """
     net = fresh_flow(config, start.shape[1], run.seed)
     train(
         net,
@@ -95,6 +102,6 @@ def learn_flow(
         Schedule(steps=config.flow_steps, batch=config.flow_batch, lr=config.flow_lr, warmup=0.05),
         run=run,
         name="flow",
-        settings={"config": config.model_dump(mode="json"), "pairs": len(start)},
+        settings={"config": config.model_dump(mode="json"), "data": pairs},
     )
     return net.cpu()

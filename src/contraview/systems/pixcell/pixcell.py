@@ -127,10 +127,12 @@ class PixCell(System):
             stained: the same places in the same order, in the other.
             run: seed, folder and progress.
         """
-        start, end = self.conditions(tiles), self.conditions(stained)
+        one, other = read_tiles(tiles), read_tiles(stained)
+        start, end = self.conditions(one), self.conditions(other)
         if len(start) != len(end):
             raise InputError(f"pixcell: {len(start)} tiles and {len(end)} stained; expected pairs")
-        self.stain = flow.learn_flow(start, end, self.config, run or Run())
+        pairs = f"{one.fingerprint()} {other.fingerprint()}"
+        self.stain = flow.learn_flow(start, end, self.config, run or Run(), pairs)
         return self
 
     def restained(self, tiles: Any, /) -> Float[Tensor, "n d"]:
