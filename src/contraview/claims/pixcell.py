@@ -157,7 +157,7 @@ def altered(tiles: Images) -> Images:
     return Images(np.ascontiguousarray(made), tiles.table)
 
 
-EXPERIMENT = Experiment("pixcell H&E", _data, measure, PRESETS, first_seed=100)
+EXPERIMENT = Experiment("pixcell H&E", _data, measure, PRESETS, first_seed=200)
 SLIDE = ("hne_cmu1",)
 CLAIMS = (
     Claim(
