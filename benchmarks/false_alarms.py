@@ -41,6 +41,8 @@ SEEDS = range(300, 305)
 RATES = (1e-2, 1e-3)
 FITS, SPLITS = 5, 200
 RESULT = Path(__file__).parents[1] / "results" / "benchmarks" / "false_alarms.json"
+Runs = dict[str, dict[str, list[dict[str, Any]]]]
+"""For each site and rate one entry a seed."""
 DAYS = ("lab_day2", "lab_day3")
 SET_TITLES = {"unsw_nb15": "UNSW-NB15", "nsl_kdd": "NSL-KDD", "lab_day1": "lab, day 1"}
 
@@ -64,38 +66,35 @@ def counted(
     }
 
 
-def sites(seeds: Iterable[int]) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """For each site and rate, one entry a seed."""
-    runs: dict[str, dict[str, list[dict[str, Any]]]] = {}
+def sites(runs: Runs, seed: int) -> None:
+    """Add one entry to each site and rate."""
 
     def put(site: str, held: np.ndarray, scores: np.ndarray, labels: np.ndarray, benign: str):
         for rate in RATES:
             entry = counted(held, scores, labels, rate, benign)
             runs.setdefault(site, {}).setdefault(f"{rate:g}", []).append(entry)
 
-    for seed in seeds:
-        for site, traffic in SETS.items():
-            if site == "lab":
-                continue
-            parts = traffic(seed)
-            detector = Detector().fit(parts.benign, run=Run(seed=seed))
-            put(site, detector.held_out, detector.score(parts.test), parts.labels, "")
-        detector = Detector().fit(read_flows(dataset("lab_day1")), run=Run(seed=seed))
-        days = {name: read_flows(dataset(name)) for name in DAYS}
-        scores = {name: detector.score(day) for name, day in days.items()}
-        labels = {name: day.labels() for name, day in days.items()}
-        for name, other in zip(DAYS, reversed(DAYS), strict=True):
-            quiet = scores[other][labels[other] == "benign"]
-            day, from_day = (f"day {each[-1]}" for each in (name, other))
-            put(f"lab, {day}", detector.held_out, scores[name], labels[name], "benign")
-            put(
-                f"lab, {day}, threshold from {from_day}",
-                quiet,
-                scores[name],
-                labels[name],
-                "benign",
-            )
-    return runs
+    for site, traffic in SETS.items():
+        if site == "lab":
+            continue
+        parts = traffic(seed)
+        detector = Detector().fit(parts.benign, run=Run(seed=seed))
+        put(site, detector.held_out, detector.score(parts.test), parts.labels, "")
+    detector = Detector().fit(read_flows(dataset("lab_day1")), run=Run(seed=seed))
+    days = {name: read_flows(dataset(name)) for name in DAYS}
+    scores = {name: detector.score(day) for name, day in days.items()}
+    labels = {name: day.labels() for name, day in days.items()}
+    for name, other in zip(DAYS, reversed(DAYS), strict=True):
+        quiet = scores[other][labels[other] == "benign"]
+        day, from_day = (f"day {each[-1]}" for each in (name, other))
+        put(f"lab, {day}", detector.held_out, scores[name], labels[name], "benign")
+        put(
+            f"lab, {day}, threshold from {from_day}",
+            quiet,
+            scores[name],
+            labels[name],
+            "benign",
+        )
 
 
 def generated(rows: int, seed: int) -> pl.DataFrame:
@@ -150,20 +149,14 @@ def splits(benign: Flows, rates: Iterable[float], *, scored: float = 0.5) -> dic
     }
 
 
-def measure() -> dict[str, Any]:
-    """Everything."""
-    covered = {
+def covered() -> dict[str, Any]:
+    """`splits` of every set."""
+    found = {
         title: splits(read_flows(dataset(name)).benign(), RATES)
         for name, title in SET_TITLES.items()
     }
     log = read_flows(generated(150_000, seed=0))
-    covered["generated log"] = splits(log, (*RATES, 1e-4))
-    return {
-        "benchmark": "false_alarms",
-        "seeds": list(SEEDS),
-        "splits": covered,
-        "sites": sites(SEEDS),
-    }
+    return found | {"generated log": splits(log, (*RATES, 1e-4))}
 
 
 def tables(result: Mapping[str, Any]) -> str:
@@ -232,18 +225,28 @@ def _found(result: Mapping[str, Any]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--page", type=Path)
+    parser.add_argument("--json", type=Path, help="go on with, and write, these results")
+    parser.add_argument("--page", type=Path, help="only put the tables into this page")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="of them, for the sites")
     chosen = parser.parse_args()
     if chosen.page:
         page = chosen.page.read_text(encoding="utf-8")
         made = replace_table(page, "false alarms", tables(json.loads(RESULT.read_text())))
         write_bytes(chosen.page, made.encode())
         return
-    result = measure()
-    print(tables(result))
+    result: dict[str, Any] = {"benchmark": "false_alarms", "seeds": [], "splits": {}, "sites": {}}
+    if chosen.json and chosen.json.is_file():
+        result = json.loads(chosen.json.read_text())
+    result["splits"] = result["splits"] or covered()
+    for seed in SEEDS[: chosen.seeds]:
+        if chosen.json:
+            write_json(chosen.json, result)
+        if seed not in result["seeds"]:
+            sites(result["sites"], seed)
+            result["seeds"].append(seed)
     if chosen.json:
         write_json(chosen.json, result)
+    print(tables(result))
 
 
 if __name__ == "__main__":
