@@ -140,9 +140,9 @@ def vesselness(
     pixels = image.astype(np.float64) / 255
     best = np.zeros_like(pixels)
     for width in widths:
-        down = gaussian_filter(pixels, width, order=(2, 0))
-        right = gaussian_filter(pixels, width, order=(0, 2))
-        both = gaussian_filter(pixels, width, order=(1, 1))
+        down = gaussian_filter(pixels, width, order=(2, 0))  # pyright: ignore[reportArgumentType] an order an axis
+        right = gaussian_filter(pixels, width, order=(0, 2))  # pyright: ignore[reportArgumentType] an order an axis
+        both = gaussian_filter(pixels, width, order=(1, 1))  # pyright: ignore[reportArgumentType] an order an axis
         root = np.sqrt(((right - down) / 2) ** 2 + both**2)
         best = np.maximum(best, width**2 * ((right + down) / 2 + root))
     field = binary_erosion(gaussian_filter(pixels, 2) > 0.08, iterations=8)

@@ -12,7 +12,6 @@ from contraview.apps.cli import splits
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
-from contraview.core.verbs import Forecasts
 from contraview.evaluation import few_label
 from contraview.evaluation.clustering import clustering_figures
 from contraview.evaluation.detection import detection_figures
@@ -38,10 +37,10 @@ def run(_verb: str, arguments: list[str]) -> int:
     )
     if not chosen.data:
         raise InputError("contraview evaluate: no data; expected files after the model")
-    system = contraview.load(chosen.model)
+    system: Any = contraview.load(chosen.model)
     named = {"labels": chosen.labels, "masks": chosen.masks, "benign": chosen.benign}
     told = {name: value for name, value in named.items() if value is not None}
-    if not {"labels", "masks"} & told.keys() and not isinstance(system, Forecasts):
+    if not {"labels", "masks"} & told.keys() and not hasattr(system, "forecast"):
         raise InputError("contraview evaluate: no truth; name it with --labels or --masks")
     unknown = told.keys() - type(system.source).model_fields.keys()
     if unknown:
@@ -60,7 +59,7 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
     """All figures that the system's verbs and the data's labels, or masks, allow."""
     if getattr(data, "masks", None) is not None:
         return _of_masks(system, data)
-    if isinstance(system, Forecasts):  # what comes later is the truth
+    if hasattr(system, "forecast"):  # what comes later is the truth
         return {"rows": len(data), **system.backtest(data)}
     labels = data.labels()
     figures: dict[str, Any] = {"rows": len(labels)}

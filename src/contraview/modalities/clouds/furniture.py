@@ -69,7 +69,7 @@ def furniture(points: int = 1024, draw: int = 0) -> Clouds:
         InputError: the data set is not on this machine.
     """
     paths = FURNITURE.paths()
-    settings = CloudSource(points=points, draw=draw)
+    settings = CloudSource.of(points=points, draw=draw)
     wanted = [READ_OUT, settings.model_dump_json(), *(f.sha256 for f in FURNITURE.editions[0])]
     key = hashlib.sha256(repr(wanted).encode()).hexdigest()[:16]
     kept = cache_folder() / f"furniture-{key}.npz"

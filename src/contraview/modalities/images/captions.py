@@ -57,7 +57,7 @@ class CaptionedSource(ImageSource):
 
     captions: str = Field("caption", description="the column with the caption of each image")
 
-    def read(self, source: Any) -> Images | Texts:
+    def read(self, source: Any) -> Images | Texts:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Images; or texts, from a ``.txt`` file with one a line, or from ``text:WORDS``.
 
         Args:

@@ -70,7 +70,7 @@ def poisoned(
     pixels[rows] = marked(pairs.take(rows), trigger, seed).pixels
     if not consistent:
         for row in rows:
-            captions[row] = templates[generator.integers(len(templates))].format(target)
+            captions[row] = templates[int(generator.integers(len(templates)))].format(target)
     truth = np.isin(np.arange(len(pairs)), rows)
     table = pairs.table.with_columns(
         pl.Series(str(pairs.caption), captions.tolist(), dtype=pl.String),

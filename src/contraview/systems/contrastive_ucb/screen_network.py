@@ -50,6 +50,8 @@ class ScreenNetwork(nn.Module):
         reach: the atoms lie evenly from -reach to reach.
     """
 
+    support: Tensor
+
     def __init__(self, actions: int, *, hidden: int, atoms: int, reach: float) -> None:
         super().__init__()
         self.actions, self.atoms = actions, atoms

@@ -1,6 +1,7 @@
 """SPR-UCB, the form for Atari screens: latent prediction, C51, and the bonus in the return."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,6 @@ class ScreenLearner:
             while taken < config.steps:
                 generator = numpy_generator(self.seed, "actions", number)
 
-                def choose(state: np.ndarray, step: int, g: np.random.Generator = generator) -> int:  # noqa: ARG001
-                    if self.replay.added < config.warmup:
-                        return int(g.integers(environment.actions))
-                    return int(self.act(state[None], noisy=True)[0])
-
                 def after(state: Any, action: int, reward: float, _next: Any, ended: bool) -> None:
                     self.replay.add(state, action, reward, ended)
                     due = self.replay.added % config.update_every == 0
@@ -104,7 +100,7 @@ class ScreenLearner:
 
                 episode = play(
                     environment.env,
-                    choose,
+                    partial(self._choose, generator),
                     horizon=min(environment.horizon, config.steps - taken),
                     seed=self.seed,
                     name=("episode", number),
@@ -116,6 +112,11 @@ class ScreenLearner:
                 gained = float(episode.rewards.sum())
                 run.log("episode", number=number, steps=len(episode), gained=gained)
         self.network.eval()
+
+    def _choose(self, generator: np.random.Generator, state: np.ndarray, _step: int) -> int:
+        if self.replay.added < self.config.warmup:
+            return int(generator.integers(self.environment.actions))
+        return int(self.act(state[None], noisy=True)[0])
 
     @torch.no_grad()
     def act(

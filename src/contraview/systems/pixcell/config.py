@@ -23,7 +23,7 @@ class PixCellConfig(config.Config):
     embedder_lr: float = Field(1e-3, gt=0, description="its peak learning rate")
     embedder_temperature: float = Field(0.2, gt=0, description="its NT-Xent temperature")
     views: ViewConfig = Field(
-        ViewConfig(crop=0.5, jitter=0.2, grey=0.0, blur=0.0, rotate=180.0),
+        ViewConfig.of(crop=0.5, jitter=0.2, grey=0.0, blur=0.0, rotate=180.0),
         description="the two views of a tile; weak in colour, which is what a stain is",
     )
 
