@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import dropout2d, scaled_dot_product_attention
 
 Pooling = Literal["cls", "mean", "padded_mean"]
 
@@ -15,10 +15,18 @@ class Block(nn.Module):
     """Self-attention and a GELU perceptron, each normalised before and added to its input."""
 
     def __init__(
-        self, width: int, heads: int, *, hidden: int, dropout: float, drop_path: float = 0.0
+        self,
+        width: int,
+        heads: int,
+        *,
+        hidden: int,
+        dropout: float,
+        drop_path: float = 0.0,
+        drophead: float = 0.0,
     ) -> None:
         super().__init__()
-        self.heads, self.dropout, self.drop_path = heads, dropout, drop_path
+        self.heads, self.dropout = heads, dropout
+        self.drop_path, self.drophead = drop_path, drophead
         self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.mlp = nn.Sequential(
@@ -40,6 +48,8 @@ class Block(nn.Module):
             attn_mask=None if real is None else real[:, None, None, :],
             dropout_p=self.dropout if self.training else 0.0,
         )
+        if self.drophead:
+            mixed = dropout2d(mixed, self.drophead, self.training)  # a map [t, d / heads] a head
         mixed = mixed.transpose(1, 2).reshape(n, t, d)
         tokens = tokens + self._kept(self.drop(self.out(mixed)))
         return tokens + self._kept(self.drop(self.mlp(self.norm_mlp(tokens))))
@@ -63,6 +73,8 @@ class Transformer(nn.Module):
         dropout: after attention, in the perceptrons, and on the attention weights.
         drop_path: chance that the last block's branches are left out for a sample; from zero at
             the first block it rises in equal steps.
+        drophead: chance that an attention head is left out, the others scaled up (Zhou et al.
+            2020, arXiv 2004.13342).
     """
 
     def __init__(
@@ -74,6 +86,7 @@ class Transformer(nn.Module):
         hidden: int | None = None,
         dropout: float = 0.0,
         drop_path: float = 0.0,
+        drophead: float = 0.0,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
@@ -83,6 +96,7 @@ class Transformer(nn.Module):
                 hidden=hidden or 4 * width,
                 dropout=dropout,
                 drop_path=drop_path * i / max(depth - 1, 1),
+                drophead=drophead,
             )
             for i in range(depth)
         )

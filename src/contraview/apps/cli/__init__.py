@@ -23,6 +23,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("audit", "look for a weakness: contraview audit MODEL DATA... [--json FILE]"),
     "act": ("act", "play episodes: contraview act MODEL [--episodes N] [--out FILE]"),
     "generate": ("generate", "new items: contraview generate MODEL [REFERENCES...] --out DIR"),
+    "align": ("align", "places on a reference: contraview align MODEL READS... [--out FILE.sam]"),
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... [--labels COLUMN]"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),

@@ -18,6 +18,7 @@ from contraview.evaluation.detection import detection_figures
 from contraview.evaluation.regression import regression_figures
 from contraview.evaluation.reidentification import reidentification_figures
 from contraview.evaluation.segmentation import segmentation_figures
+from contraview.evaluation.similarity import similarity_figures
 
 
 def run(_verb: str, arguments: list[str]) -> int:
@@ -31,6 +32,7 @@ def run(_verb: str, arguments: list[str]) -> int:
         data=(Positional[tuple[str, ...]], ()),
         labels=(str | None, None),
         masks=(str | None, None),
+        other=(str | None, None),
         benign=(str | None, None),
         max_fpr=(float, 0.01),
         figures=(Annotated[Path | None, tyro.conf.arg(name="json")], None),
@@ -38,7 +40,8 @@ def run(_verb: str, arguments: list[str]) -> int:
     if not chosen.data:
         raise InputError("contraview evaluate: no data; expected files after the model")
     system: Any = contraview.load(chosen.model)
-    named = {"labels": chosen.labels, "masks": chosen.masks, "benign": chosen.benign}
+    named = {"labels": chosen.labels, "masks": chosen.masks}
+    named |= {"other": chosen.other, "benign": chosen.benign}
     told = {name: value for name, value in named.items() if value is not None}
     if not {"labels", "masks"} & told.keys() and not hasattr(system, "forecast"):
         raise InputError("contraview evaluate: no truth; name it with --labels or --masks")
@@ -51,7 +54,10 @@ def run(_verb: str, arguments: list[str]) -> int:
     if chosen.figures:
         write_json(chosen.figures, figures)
     for name, value in figures.items():
-        sys.stdout.write(f"{name:<40} {value:.4f}\n" if isinstance(value, float) else "")
+        if value is None:
+            sys.stdout.write(f"{name:<40} undefined\n")
+        elif isinstance(value, float):
+            sys.stdout.write(f"{name:<40} {value:.4f}\n")
     return 0
 
 
@@ -69,6 +75,8 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
         figures["accuracy"] = few_label.accuracy(labels, predicted)
     if hasattr(system, "score"):
         figures |= detection_figures(system.score(data), labels, data.is_benign(), max_fpr)
+    if hasattr(system, "embed") and getattr(data, "other", None):
+        figures |= similarity_figures(system.embed(data), system.embed(data.others()), labels)
     if hasattr(system, "cluster"):
         figures |= clustering_figures(labels, system.cluster(data))
     if hasattr(system, "regress") and np.issubdtype(labels.dtype, np.number):

@@ -31,11 +31,18 @@ def run(verb: str, arguments: list[str]) -> int:
     among = system.read(chosen.among) if chosen.among else None
     queries = system.read(chosen.data)
     found, similarity = system.search(queries, among=among, k=chosen.k)
-    write([table(found, similarity, among)], chosen.out)
+    write([table(found, similarity, _items(system, among))], chosen.out)
     return 0
 
 
-def table(found: np.ndarray, similarity: np.ndarray, among: Any) -> pl.DataFrame:
+def _items(system: Any, among: Any) -> pl.DataFrame | None:
+    """What was searched, one row an item; None where the model keeps no word about it."""
+    if among is not None:
+        return among.collect()
+    return system.kept() if hasattr(system, "kept") else None
+
+
+def table(found: np.ndarray, similarity: np.ndarray, items: pl.DataFrame | None) -> pl.DataFrame:
     """Query and item numbers (from 0), rank (from 1), similarity, and what the item is."""
     queries, k = found.shape
     ranked = pl.DataFrame(
@@ -46,7 +53,7 @@ def table(found: np.ndarray, similarity: np.ndarray, among: Any) -> pl.DataFrame
             "similarity": similarity.ravel(),
         }
     )
-    if among is None:
+    if items is None:
         return ranked
-    items = among.collect()[found.ravel()].rename(lambda name: f"item_{name}")
-    return pl.concat([ranked, items], how="horizontal")
+    about = items[found.ravel()].rename(lambda name: f"item_{name}")
+    return pl.concat([ranked, about], how="horizontal")

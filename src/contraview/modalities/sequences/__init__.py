@@ -1,0 +1,1 @@
+"""Biological sequences: DNA in FASTA, FASTQ or strings."""

@@ -1,0 +1,1 @@
+"""Text: lines, columns of tables, lists of strings."""
