@@ -23,10 +23,18 @@ def plain(text: str, longest: int = LONGEST) -> str:
     writing become visible escapes, as in ``\x1b`` and ``\u202e``; beyond ``longest`` characters
     it is cut, and says how long it was.
     """
-    shown = "".join(c if c.isprintable() else _escape(c) for c in text[: longest + _SLACK + 1])
+    shown = visible(text[: longest + _SLACK + 1])
     if len(shown) <= longest + _SLACK:
         return shown
     return f"{shown[:longest]}... ({len(text):,} characters)"
+
+
+def visible(text: str) -> str:
+    """`plain`, however long it is."""
+    # A lone surrogate has no UTF-8 form, but every character has an escape.
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def json_line(record: dict[str, Any]) -> str:
@@ -42,11 +50,6 @@ def csv_cell(text: str) -> str:
     """A `plain` text that no spreadsheet takes for a formula: it gets an apostrophe in front."""
     shown = plain(text)
     return f"'{shown}" if shown.startswith(_FORMULA) and shown != "-" else shown
-
-
-def _escape(character: str) -> str:
-    # A lone surrogate has no UTF-8 form, but every character has an escape.
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _json(value: Any) -> Any:

@@ -168,6 +168,16 @@ def test_wrong_input_is_one_line_exit_2_and_nothing_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_file_name_or_cell_sends_a_sequence_to_the_terminal(detector, tmp_path, capsys):
+    hostile = tmp_path / "a\x1b[31mb\u202ec.csv"
+    assert main(["detect", detector, str(hostile)]) == 2
+    hostile.write_text("a,b\n\x1b]0;owned\x07,1\n")
+    assert main(["detect", detector, str(hostile)]) == 2
+    said = capsys.readouterr().err
+    assert said.replace("\n", "").isprintable()
+    assert "\\x1b[31m" in said
+
+
 def test_help_of_a_system_names_every_knob(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["fit", "clan", "--help"])

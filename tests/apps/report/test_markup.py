@@ -26,3 +26,8 @@ def test_a_cell_that_looks_like_markup_is_text():
     assert "<td>&lt;td&gt;</td>" in made
     assert "<tr><td>2</td>" in made
     assert '<td class="number">3</td>' in made
+
+
+def test_terminal_sequences_and_turned_text_are_visible_and_lines_stay_lines():
+    shown = tag("p", "a\x1b[31m\u202eb\nc")
+    assert shown == "<p>a\\x1b[31m\\u202eb\nc</p>"

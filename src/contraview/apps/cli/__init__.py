@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Final
 
 from contraview.core.errors import ContraviewError, InputError
+from contraview.core.plain_text import plain
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("contents", "every system: modality, verbs, what its claims showed"),
@@ -34,6 +35,9 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 """Each verb's module in this package, and its line of help."""
 
 
+LONGEST_ERROR: Final = 2_000
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (see the table in the documentation)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -42,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except ContraviewError as error:
-        print(f"contraview: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        said = plain(" ".join(str(error).split()), LONGEST_ERROR)
+        print(f"contraview: {said}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt:
         print("contraview: stopped", file=sys.stderr)  # noqa: T201

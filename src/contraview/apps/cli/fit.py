@@ -11,6 +11,7 @@ from contraview.apps.cli import splits
 from contraview.apps.cli.arguments import Positional, flags_of, parse
 from contraview.core.config import Config
 from contraview.core.errors import InputError
+from contraview.core.plain_text import visible
 from contraview.core.run import Run
 from contraview.training.checkpoint import clear_checkpoints
 
@@ -50,7 +51,7 @@ def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
     if chosen.split != "none":
         rows = splits.make(rows, chosen.split, chosen.seed, chosen.out)
     for line in cls.describe(rows):
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{visible(line)}\n")
     run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
     told = getattr(chosen.source, "labels", None) and "labels" in signature(cls.fit).parameters
     system.fit(rows, run=run, **({"labels": rows.labels()} if told else {}))

@@ -7,6 +7,7 @@ from contraview.apps.report.markup import Markup, joined, table, tag
 from contraview.apps.report.model_sections import section
 from contraview.apps.report.strongest import Group, strongest
 from contraview.apps.report.wording import count, moment, quantity
+from contraview.core.plain_text import plain
 
 OPEN = 3
 """Alerts unfolded at first."""
@@ -75,7 +76,8 @@ def _ends(row: Any) -> str:
 
     def end(side: str) -> str:
         address, port = row.get(f"{side}_addr"), row.get(f"{side}_port")
-        return f"{address} port {port}" if port is not None else f"{address}"
+        shown = plain(str(address))
+        return f"{shown} port {port}" if port is not None else shown
 
     return f"{end('src')} \N{RIGHTWARDS ARROW} {end('dst')}"
 

@@ -2,6 +2,8 @@
 
 from html import escape
 
+from contraview.core.plain_text import visible
+
 
 class Markup(str):
     """Text that is HTML already."""
@@ -10,7 +12,7 @@ class Markup(str):
 
 
 Child = str | int | float | None
-"""What a tag may hold: markup as it is, everything else escaped, None left out."""
+"""What a tag may hold: markup as it is, everything else escaped and `visible`, None left out."""
 
 
 def tag(name: str, *children: Child, **attributes: str | float | None) -> Markup:
@@ -29,7 +31,9 @@ def joined(*children: Child) -> Markup:
 
 
 def _html(child: Child) -> str:
-    return child if isinstance(child, Markup) else escape(str(child))
+    if isinstance(child, Markup):
+        return child
+    return escape("\n".join(map(visible, str(child).split("\n"))))
 
 
 def table(head: list[str], rows: list[list[Child]], *, numbers: range = range(0)) -> Markup:

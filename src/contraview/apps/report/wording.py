@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from contraview.apps.report.judgement import Figure
+from contraview.core.plain_text import plain
 from contraview.modalities.flows.schema import STATISTICS
 
 _TIMES: Final = re.compile(r"iat|duration|active|idle")
@@ -49,7 +50,7 @@ def number(value: int | float) -> str:
 def quantity(column: str, value: int | float | str | None) -> str:
     """A value of a column, with its unit where the column is one of the meter's statistics."""
     if isinstance(value, str):
-        return value
+        return plain(value)
     if value is None or math.isnan(value):
         return "missing"
     if column not in STATISTICS:
