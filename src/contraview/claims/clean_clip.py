@@ -1,11 +1,13 @@
 """Does a hidden trigger fade when each modality is also learnt on its own?"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Shaped
 
 from contraview.claims.claim import Claim, Experiment, Figures
 from contraview.claims.results import Data
@@ -35,11 +37,11 @@ STEP = 0.001
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {
-        "size": 32, "classes": 300, "clean": 600, "poison": 0.03,
+        "size": 32, "patch": 8, "classes": 300, "clean": 600, "poison": 0.03,
         "pretrain": {"epochs": 20}, "finetune": {},
     },
     "smoke": {
-        "size": 16, "classes": 20, "clean": 40, "poison": 0.03,
+        "size": 16, "patch": 4, "classes": 20, "clean": 40, "poison": 0.03,
         "pretrain": {"epochs": 1, "image_widths": (8, 16), "text_width": 16, "outputs": 8},
         "finetune": {"epochs": 1},
     },
@@ -83,55 +85,85 @@ def _joined(one: Images, other: Images) -> Images:
     )
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What one seed is measured on.
+
+    Attributes:
+        dirty: poisoned pairs to train on.
+        clean: pairs to clean with, the same for every arm.
+        images: drawings that no model has seen, and their names.
+        attacked: the same with the trigger.
+        names: of the drawings.
+    """
+
+    dirty: Images
+    clean: Images
+    images: Images
+    attacked: Images
+    names: Shaped[np.ndarray, " n"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names to tell apart: the target and those of the drawings."""
+        return (TARGET, *map(str, self.names))
+
+    @classmethod
+    def of(cls, seed: int, settings: Mapping[str, Any]) -> "Scene":
+        """Half of Twitter's drawings and all of Google's to train on, the other half to judge."""
+        size = settings["size"]
+        google, names = _base("emoji_google", size, seed)
+        twitter, _ = _base("emoji_twitter", size, seed)
+        generator = numpy_generator(seed, "clean_clip")
+        order = generator.permutation(len(twitter))
+        seen, unseen = order[: len(order) // 2], order[len(order) // 2 :]
+        _, first = np.unique(names[unseen], return_index=True)  # a few concepts share a name
+        pool = unseen[np.sort(first)]
+        others = pool[names[pool] != TARGET]
+        judged = generator.choice(others, settings["classes"] - 1, replace=False)
+        pairs = _joined(google, twitter.take(seen))
+        trigger = Trigger.of(kind="noise", size=settings["patch"])
+        dirty = poisoned(
+            pairs,
+            target=TARGET,
+            count=round(settings["poison"] * len(pairs)),
+            trigger=trigger,
+            templates=TEMPLATES,
+            seed=seed,
+        )
+        trusted = generator.choice(len(pairs), settings["clean"], replace=False)
+        images = twitter.take(judged)
+        return cls(dirty, pairs.take(trusted), images, marked(images, trigger, seed), names[judged])
+
+    def figures(self, system: CleanClip) -> dict[str, float]:
+        """Success rate of the trigger, accuracy without it, likeness with and without."""
+        plain, attacked = (
+            np.asarray(system.classes)[system.classify(shown).argmax(1)]
+            for shown in (self.images, self.attacked)
+        )
+        cosines = (system.embed(self.images) * system.embed(self.attacked)).sum(1)
+        return {
+            ASR: attack_success_rate(attacked, self.names, TARGET),
+            CA: accuracy(self.names, plain),
+            LIKENESS: float(cosines.mean()),
+        }
+
+
 def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
     """Poison, train, clean twice from the same model and the same pairs, judge all three."""
-    seed, size = run.seed, settings["size"]
-    google, names = _base("emoji_google", size, seed)
-    twitter, _ = _base("emoji_twitter", size, seed)
-    generator = numpy_generator(seed, "clean_clip")
-    order = generator.permutation(len(twitter))
-    seen, unseen = order[: len(order) // 2], order[len(order) // 2 :]
-    _, first = np.unique(names[unseen], return_index=True)  # a few concepts share a name
-    pool = unseen[np.sort(first)]
-    judged = generator.choice(pool[names[pool] != TARGET], settings["classes"] - 1, replace=False)
-    pairs = _joined(google, twitter.take(seen))
-    trigger = Trigger.of(kind="noise", size=size // 8)
-    dirty = poisoned(
-        pairs,
-        target=TARGET,
-        count=round(settings["poison"] * len(pairs)),
-        trigger=trigger,
-        templates=TEMPLATES,
-        seed=seed,
-    )
-    classes = (TARGET, *map(str, names[judged]))
-    clean = pairs.take(generator.choice(len(pairs), settings["clean"], replace=False))
-    images = twitter.take(judged)
-    attacked = marked(images, trigger, seed)
-
-    figures: dict[str, dict[str, float]] = {ASR: {}, CA: {}, LIKENESS: {}}
-
-    def judge(arm: str, system: CleanClip) -> None:
-        def named(shown: Images) -> np.ndarray:
-            return np.asarray(classes)[system.classify(shown).argmax(1)]
-
-        figures[ASR][arm] = attack_success_rate(named(attacked), names[judged], TARGET)
-        figures[CA][arm] = accuracy(names[judged], named(images))
-        cosines = (system.embed(images) * system.embed(attacked)).sum(1)
-        figures[LIKENESS][arm] = float(cosines.mean())
-
+    scene = Scene.of(run.seed, settings)
+    model = CleanClip.preset(
+        "pretrain", classes=scene.classes, templates=TEMPLATES, **settings["pretrain"]
+    ).fit(scene.dirty, run=run)
+    arms = {POISONED: scene.figures(model)}
     with TemporaryDirectory() as folder:
-        first_model = CleanClip.preset(
-            "pretrain", classes=classes, templates=TEMPLATES, **settings["pretrain"]
-        )
-        first_model.fit(dirty, run=run)
-        start = str(first_model.save(f"{folder}/model"))
-        judge(POISONED, first_model)
+        start = str(model.save(f"{folder}/model"))
         for arm, inmodal in ((CLEANED, 1.0), (PLAIN, 0.0)):
-            tuned = CleanClip(
+            system = CleanClip(
                 start=start, inmodal=inmodal, templates=TEMPLATES, **settings["finetune"]
             )
-            judge(arm, tuned.fit(clean, run=run))
+            arms[arm] = scene.figures(system.fit(scene.clean, run=run))
+    figures = {metric: {arm: arms[arm][metric] for arm in arms} for metric in (ASR, CA, LIKENESS)}
     before = figures[CA][POISONED] - ALLOWED - STEP
     return figures | {
         KEPT: {CLEANED: figures[CA][CLEANED], "poisoned model, less 5 points": before},
