@@ -6,7 +6,7 @@ Every hour Zeek's conn.log is written in four parts and then rotated and packed,
 the watcher reads in between. Every few hours it is killed between two writes (of alerts, or of the
 cursor) and started again, sometimes not before the log was rotated. Time is simulated; packets,
 alerts, files, syncs and renames are real. Checked at the end: every flow was judged, no alert is
-there twice, and in one hour of each day the alerts are those of the finished log, by their ids.
+there twice, and in one hour of twelve the alerts are those of the finished log, by their ids.
 """
 
 import argparse
@@ -220,7 +220,7 @@ def simulate(days: float, flows_a_day: int, *, seed: int = 0, light: bool = True
         hours, memory = max(round(days * HOURS), 1), []
         begin, cpu = time.perf_counter(), time.process_time()
         for number in range(hours):
-            month.hour(number, compare=number % HOURS == min(HOURS, hours) - 1)
+            month.hour(number, compare=number % 12 == min(12, hours) - 1)
             memory.append(_resident())
         month.finish()
         written = hours * month.rows
