@@ -1,5 +1,7 @@
 """Does the cosine of two embeddings follow how similar people find the two things?"""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.stats import spearmanr
@@ -44,4 +46,5 @@ def similarity_figures(
     found = cosines(first, second)
     if np.ptp(found) <= CONSTANT or np.ptp(truth) == 0:
         return {"Spearman": None}
-    return {"Spearman": float(spearmanr(found, truth).statistic)}
+    correlation: Any = spearmanr(found, truth)
+    return {"Spearman": float(correlation.statistic)}

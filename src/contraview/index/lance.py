@@ -24,7 +24,7 @@ class LanceStore:
 
     def __init__(self, folder: Path | str) -> None:
         try:
-            import lancedb
+            import lancedb  # pyright: ignore[reportMissingImports] an extra
         except ImportError:
             raise ContraviewError(
                 "a store on disk needs lancedb: pip install 'contraview[vectors]'"

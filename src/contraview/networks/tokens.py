@@ -77,7 +77,8 @@ class PooledTokens(nn.Module):
 
     def __init__(self, encoder: TokenEncoder, pooling: Pooling) -> None:
         super().__init__()
-        self.encoder, self.pooling = encoder, pooling
+        self.encoder = encoder
+        self.pooling: Pooling = pooling
 
     def forward(self, ids: Int[Tensor, "n t"]) -> Float[Tensor, "n d"]:
         """The vectors, not normalised.

@@ -190,7 +190,7 @@ def _make(name: str, options: Mapping[str, Any]) -> Any:
             raise InputError(
                 f"{name}: needs ale-py; install it with: pip install contraview[atari]"
             )
-        import ale_py
+        import ale_py  # pyright: ignore[reportMissingImports] an extra
 
         gym.register_envs(ale_py)
         options = {"frameskip": 1, "obs_type": "grayscale", **options}

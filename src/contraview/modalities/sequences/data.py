@@ -58,7 +58,7 @@ def read_sequences(source: Any, settings: SequenceSource | None = None) -> "Sequ
     Raises:
         InputError: nothing there, no such format, a letter that is no DNA: with file and line.
     """
-    return (settings or SequenceSource()).read(source)
+    return (settings or SequenceSource.of()).read(source)
 
 
 @dataclass(frozen=True)

@@ -151,12 +151,13 @@ def _table(source: Any) -> tuple[str, pl.DataFrame]:
         return read_files(source)
     if isinstance(source, pl.DataFrame):
         return "table", source
+    table: Any = source
     if hasattr(source, "iloc") and hasattr(source, "columns"):
-        return "table", pl.from_pandas(source.rename(columns=str))
+        return "table", pl.from_pandas(table.rename(columns=str))
     if isinstance(source, list) and source and all(isinstance(each, Path) for each in source):
         return read_files(source)
     if isinstance(source, pl.Series) or (hasattr(source, "tolist") and hasattr(source, "shape")):
-        source = source.to_list() if isinstance(source, pl.Series) else source.tolist()
+        source = source.to_list() if isinstance(source, pl.Series) else table.tolist()
     if not isinstance(source, list):
         raise InputError(
             f"{type(source).__name__}: no source of text; expected a file, a list of strings, "
