@@ -11,8 +11,9 @@ UV_SETTINGS := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)",UV_TORCH
 demo: .venv/ready
 	$(BIN)/contraview demo
 
+# Two processes, a test file in one of them: the suite is mostly torch on one thread each.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 nightly: .venv/ready
 	$(BIN)/python -m pytest -m nightly
