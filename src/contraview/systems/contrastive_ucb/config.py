@@ -26,8 +26,8 @@ class ContrastiveUcbConfig(config.Config):
     growth: float = Field(
         0.2, ge=0, description="share of new steps after which the features are fitted anew"
     )
-    updates: int = Field(150, ge=1, description="updates of each fit")
-    lr: float = Field(0.3, gt=0, description="learning rate of Adam on the features")
+    updates: int = Field(200, ge=1, description="updates of each fit")
+    lr: float = Field(0.1, gt=0, description="learning rate of Adam on the features")
     batch: int = Field(256, ge=1, description="transitions an update")
     plan_every: int = Field(50, ge=1, description="steps in the environment between plannings")
 

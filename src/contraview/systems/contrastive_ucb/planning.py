@@ -45,6 +45,10 @@ def plan(
     ``bonus`` is the lower bound of the player who pays. Q stays within -H and H. Maps shared over
     steps give the same regression at each step, but values still by steps to go.
 
+    Of a pair that was never tried the contrast says nothing: whatever features it has been given,
+    it is taken as orthogonal to all that was seen. So nothing is predicted of it, and its bonus is
+    the largest there is, bonus / sqrt(lambda).
+
     Args:
         phi: features of every pair (state * actions + action), a map a step, or one for all.
         seen: what has been seen so far.
@@ -57,10 +61,13 @@ def plan(
     maps, pairs, _ = phi.shape
     states = seen.onward.shape[2]
     regress, bonuses = [], []
+    phi = np.where(seen.counts[:, :, None] > 0, phi, 0.0)
     for features, counts, onward in zip(phi, seen.counts, seen.onward, strict=True):
         covariance = Covariance.of(features, counts, ridge)
         regress.append(covariance.solve(features.T @ onward))
-        bonuses.append(np.sign(bonus) * covariance.bonus(features, abs(bonus), float(horizon)))
+        known = covariance.bonus(features, abs(bonus), float(horizon))
+        new = min(abs(bonus) / ridge**0.5, float(horizon))
+        bonuses.append(np.sign(bonus) * np.where(counts > 0, known, new))
     q = np.empty((horizon, states, pairs // states))
     worth = np.zeros(states)
     for step in reversed(range(horizon)):
