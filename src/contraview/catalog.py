@@ -55,9 +55,9 @@ class Entry:
 # fmt: off
 ENTRIES: tuple[Entry, ...] = (
     Entry("detector", "Default network detector", "CLAN and three classical views, calibrated on benign flows", "flows", "score", "contraview.apps.detection.detector:Detector", "app"),
-    Entry("simclr", "SimCLR", "A Simple Framework for Contrastive Learning of Visual Representations, 2020, arXiv:2002.05709", "images", "embed search classify", "contraview.systems.simclr:SimCLR", "framework"),
-    Entry("moco", "MoCo", "Momentum Contrast for Unsupervised Visual Representation Learning, 2019, arXiv:1911.05722", "images", "embed search classify", "contraview.systems.moco:MoCo", "framework"),
-    Entry("simsiam", "SimSiam", "Exploring Simple Siamese Representation Learning, 2020, arXiv:2011.10566", "images", "embed search classify", "contraview.systems.simsiam:SimSiam", "framework"),
+    Entry("simclr", "SimCLR", "A Simple Framework for Contrastive Learning of Visual Representations, 2020, arXiv:2002.05709", "images", "embed search classify", "contraview.frameworks.images.simclr:SimCLR", "framework"),
+    Entry("moco", "MoCo", "Momentum Contrast for Unsupervised Visual Representation Learning, 2019, arXiv:1911.05722", "images", "embed search classify", "contraview.frameworks.images.moco:MoCo", "framework"),
+    Entry("simsiam", "SimSiam", "Exploring Simple Siamese Representation Learning, 2020, arXiv:2011.10566", "images", "embed search classify", "contraview.frameworks.images.simsiam:SimSiam", "framework"),
     Entry("ad_l_jepa", "AD-L-JEPA", "Self-Supervised Spatial World Models with JEPA for Autonomous Driving with LiDAR Data, 2025, arXiv:2501.04969", "lidar", "embed detect_objects"),
     Entry("alice", "Alice", "Anatomical Invariance Modeling and Semantic Alignment for Self-supervised Learning in 3D Medical Image Analysis, 2023, arXiv:2302.05615", "volumes", "embed segment"),
     Entry("astrom3", "AstroM3", "A self-supervised multimodal model for astronomy, 2024, arXiv:2411.08842", "light curves, spectra, tables", "embed search classify"),
@@ -83,7 +83,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("generate_to_ground", "Generate to Ground", "Multimodal Text Conditioning Boosts Phrase Grounding in Medical Vision-Language Models, 2025, arXiv:2507.12236", "images, text", "ground generate"),
     Entry("genview", "GenView", "Enhancing View Quality with Pretrained Generative Model for Self-Supervised Learning, 2024, arXiv:2403.12003", "images", "embed classify"),
     Entry("graphclip", "GraphCLIP", "Enhancing Transferability in Graph Foundation Models for Text-Attributed Graphs, 2024, arXiv:2410.10329", "graphs, text", "embed classify"),
-    Entry("hallucinator", "Hallucinator", "Hallucination Improves the Performance of Unsupervised Visual Representation Learning, 2023, arXiv:2307.12168", "images", "embed classify"),
+    Entry("hallucinator", "Hallucinator", "Hallucination Improves the Performance of Unsupervised Visual Representation Learning, 2023, arXiv:2307.12168", "images", "embed search classify", "contraview.systems.hallucinator:Hallucinator"),
     Entry("halp", "HaLP", "Hallucinating Latent Positives for Skeleton-based Self-Supervised Learning of Actions, 2023, arXiv:2304.00387", "skeletons", "embed search classify"),
     Entry("hicmae", "HiCMAE", "Hierarchical Contrastive Masked Autoencoder for Self-Supervised Audio-Visual Emotion Recognition, 2024, arXiv:2401.05698", "video, audio", "embed classify regress"),
     Entry("imaginet", "ImagiNet", "A Multi-Content Dataset for Generalizable Synthetic Image Detection via Contrastive Learning, 2024, arXiv:2407.20020", "images", "embed classify"),

@@ -25,6 +25,7 @@ from contraview.objectives import (
     nt_xent,
     sup_con,
 )
+from contraview.objectives.negative_cosine import negative_cosine
 
 ROWS = 12  # of each tensor, in all
 
@@ -39,6 +40,7 @@ def rows() -> dict[str, Tensor]:
         "labels": torch.randint(3, (ROWS,), generator=generator),
         "attack": torch.rand(ROWS, generator=generator) < 0.4,
         "queue": torch.randn(5, 6, generator=generator),
+        "shares": torch.rand(ROWS, generator=generator),
     }
 
 
@@ -46,6 +48,13 @@ def rows() -> dict[str, Tensor]:
 OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
     "nt_xent": lambda a, b, _: nt_xent(a, b, 0.2),
     "nt_xent, cold": lambda a, b, _: nt_xent(a, b, 0.01),
+    "nt_xent, row weights": lambda a, b, rest: nt_xent(a, b, 0.2, row_weights=rest["shares"]),
+    "info_nce, row weights": lambda a, b, rest: info_nce(
+        a, b, scale=1.5, weights=rest["weights"], row_weights=rest["shares"]
+    ),
+    "negative_cosine, row weights": lambda a, b, rest: negative_cosine(
+        a, b, row_weights=rest["shares"]
+    ),
     "info_nce": lambda a, b, rest: info_nce(a, b, scale=1.5, extra_keys=rest["queue"]),
     "info_nce, weights": lambda a, b, rest: info_nce(a, b, scale=1.5, weights=rest["weights"]),
     "info_nce, weights inside": lambda a, b, rest: info_nce(

@@ -145,3 +145,15 @@ def test_wrong_input_is_one_line():
         nt_xent(view, torch.randn(4, 4))
     with pytest.raises(InputError, match="0 queries"):
         nt_xent(view[:0], view[:0])
+
+
+def test_row_weights_multiply_both_views_of_a_row():
+    one, other = torch.randn((2, 5, 4), generator=torch.Generator().manual_seed(0))
+    weights = torch.tensor([0.0, 1.0, 0.5, 2.0, 1.5])
+    z = normalize(torch.cat([one, other]).double())
+    logits = (z @ z.T / 0.2).fill_diagonal_(-torch.inf)
+    losses = cross_entropy(logits, torch.arange(10).roll(5), reduction="none")
+    expected = (losses * weights.repeat(2)).mean().item()
+    assert nt_xent(one, other, 0.2, row_weights=weights).item() == pytest.approx(expected, rel=1e-5)
+    ones = nt_xent(one, other, 0.2, row_weights=torch.ones(5))
+    torch.testing.assert_close(ones, nt_xent(one, other, 0.2))

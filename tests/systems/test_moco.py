@@ -4,11 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from contraview.core.run import Run
 from contraview.core.seeds import torch_generator
-from contraview.systems.moco import MoCo
+from contraview.frameworks.images.moco import MoCo
+from contraview.frameworks.images.two_views import Pair
+from contraview.objectives.unit import unit
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_images
@@ -27,70 +28,70 @@ TINY = Tiny(
 def made(**knobs):
     system = MoCo(**KNOBS | knobs)
     images = tiny_images.data()
-    encoder = system.fresh_encoder(images, 0)
-    return system, system.method(encoder, system.views_of(images), seed=0)
-
-
-class Stub(nn.Module):
-    """Gives queries and keys that are known."""
-
-    def forward(self, one, other):
-        return one, other, one.roll(1, 0), other.roll(1, 0)
+    return system.method(system.fresh_encoder(images, 0), images, Run(seed=0))
 
 
 def test_the_loss_by_hand_first_without_then_with_a_queue():
     one, other = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0], [0.0, 2.0]])
     system = MoCo(**KNOBS | {"outputs": 2, "temperature": 0.5})
-    encoder = system.fresh_encoder(tiny_images.data(), 0)
-    method = system.method(encoder, lambda rows, generator: (one, other), seed=0)
+    contrast = system.contrast(system.fresh_encoder(tiny_images.data(), 0), seed=0)
     q1, q2 = one.numpy(), other.numpy() / np.array([[2**0.5], [2]])
     k1, k2 = q1[::-1], q2[::-1]
+    pairs = [Pair(one, unit(other).roll(1, 0)), Pair(other, one.roll(1, 0))]
 
-    def by_hand(queue):
-        def half(q, k):
-            e = np.exp(q @ np.vstack([k, queue]).T / 0.5)
-            return np.mean([-np.log(e[i, i] / e[i].sum()) for i in range(2)])
-
-        return (half(q1, k2) + half(q2, k1)) / 2
+    def by_hand(q, k, queue):
+        e = np.exp(q @ np.vstack([k, queue]).T / 0.5)
+        return np.mean([-np.log(e[i, i] / e[i].sum()) for i in range(2)])
 
     for queue in (np.empty((0, 2)), k2):  # the keys of the second view have entered by then
-        step = method.loss(Stub(), torch.arange(2), torch_generator(0))
-        assert step.loss.item() == pytest.approx(by_hand(queue), rel=1e-5)
+        found = [contrast.compare(pair).item() for pair in pairs]
+        assert found == pytest.approx([by_hand(q1, k2, queue), by_hand(q2, k1, queue)], rel=1e-5)
+        contrast.keep(pairs)
+
+
+def test_each_views_query_is_compared_with_the_teachers_key_of_the_other():
+    contrast = made().model.contrast
+    one, other = torch.rand((2, 4, 3, 16, 16), generator=torch_generator(0))
+    with torch.no_grad():
+        first, second = contrast(one, other)
+        torch.testing.assert_close(first.queries, contrast.student.network(one))
+        torch.testing.assert_close(first.keys, contrast.student.teacher(other))
+        torch.testing.assert_close(second.keys, contrast.student.teacher(one))
 
 
 def test_the_teacher_follows_and_takes_no_gradient():
-    _, method = made(momentum=0.9)
-    model = method.model
-    step = method.loss(model, torch.arange(8), torch_generator(0))
+    method = made(momentum=0.9)
+    student = method.model.contrast.student
+    step = method.loss(method.model, torch.arange(8), torch_generator(0))
     step.loss.backward()
-    assert all(p.grad is None for p in model.teacher.parameters())
+    assert all(p.grad is None for p in student.teacher.parameters())
     with torch.no_grad():
-        for p in model.network.parameters():
+        for p in student.network.parameters():
             p += 1.0
-    before = [p.clone() for p in model.teacher.parameters()]
-    method.after_step(model, 1)
+    before = [p.clone() for p in student.teacher.parameters()]
+    method.after_step(method.model, 1)
     for own, earlier, other in zip(
-        model.teacher.parameters(), before, model.network.parameters(), strict=True
+        student.teacher.parameters(), before, student.network.parameters(), strict=True
     ):
         torch.testing.assert_close(own, 0.9 * earlier + 0.1 * other)
 
 
 def test_the_queue_is_part_of_the_model_and_holds_unit_keys():
-    _, method = made()
+    method = made()
     for step in range(4):
         method.loss(method.model, torch.arange(step, step + 16), torch_generator(step))
-    keys = method.model.queue.keys()
+    keys = method.model.contrast.queue.keys()
     assert keys.shape == (40, 8)
     torch.testing.assert_close(keys.norm(dim=1), torch.ones(40))
-    assert any(name.startswith("queue.") for name in method.model.state_dict())
+    assert any("queue." in name for name in method.model.state_dict())
 
 
 def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
     images = tiny_images.data()
     whole = MoCo(**KNOBS).fit(images, run=Run(seed=1)).embed(images)
-    from contraview.frameworks import image_pretraining
+    from contraview.frameworks.images import pretraining
 
-    train = image_pretraining.train
+    train = pretraining.train
 
     def stopping(model, loss, *rest, **named):
         calls = []
@@ -103,7 +104,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
 
         train(model, counted, *rest, **named, checkpoint_every=10)
 
-    monkeypatch.setattr(image_pretraining, "train", stopping)
+    monkeypatch.setattr(pretraining, "train", stopping)
     with pytest.raises(KeyboardInterrupt):
         MoCo(**KNOBS).fit(images, run=Run(tmp_path / "r", seed=1))
     monkeypatch.undo()

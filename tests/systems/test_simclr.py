@@ -6,14 +6,13 @@ import polars as pl
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 from contraview.apps.cli import main
 from contraview.core.errors import InputError
 from contraview.core.run import Run
-from contraview.core.seeds import torch_generator
+from contraview.frameworks.images.simclr import SimCLR
+from contraview.frameworks.images.two_views import Pair
 from contraview.modalities.images.data import read_images
-from contraview.systems.simclr import SimCLR
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_images
@@ -42,17 +41,18 @@ def fresh_images():
 
 
 def test_the_loss_is_nt_xent_of_the_two_views_by_hand():
-    vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+    pair = Pair(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[2.0, 0.0], [1.0, 1.0]]))
     system = SimCLR(**KNOBS, temperature=0.5)
-    encoder = system.fresh_encoder(tiny_images.data(), 0)
-    method = system.method(encoder, lambda rows, generator: vectors, seed=0)
-    step = method.loss(nn.Identity(), torch.arange(2), torch_generator(0))
+    contrast = system.contrast(system.fresh_encoder(tiny_images.data(), 0), seed=0)
     h = 2**-0.5
     z = np.array([[1, 0], [0, 1], [1, 0], [h, h]])
     e = np.exp(z @ z.T / 0.5)
     np.fill_diagonal(e, 0)
     losses = [-np.log(e[i, (i + 2) % 4] / e[i].sum()) for i in range(4)]
-    assert step.loss.item() == pytest.approx(np.mean(losses), rel=1e-5)
+    assert contrast.compare(pair).item() == pytest.approx(np.mean(losses), rel=1e-5)
+    weights = np.array([0.5, 1.5])
+    weighted = contrast.compare(pair, torch.tensor([0.5, 1.5])).item()
+    assert weighted == pytest.approx(np.mean(losses * np.tile(weights, 2)), rel=1e-5)
 
 
 def test_four_labels_a_class_name_new_images(simclr):

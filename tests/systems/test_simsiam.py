@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from contraview.core.run import Run
 from contraview.core.seeds import torch_generator
-from contraview.systems.simsiam import SimSiam
+from contraview.frameworks.images.simsiam import SimSiam
+from contraview.frameworks.images.two_views import Pair
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_images
@@ -24,38 +24,27 @@ TINY = Tiny(
 )
 
 
-class Stub(nn.Module):
-    """Projects a view to itself and predicts it turned round."""
-
-    def forward(self, view):
-        return view.flip(1), view
-
-
 def test_the_loss_by_hand():
-    one, other = torch.tensor([[3.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]])
-    system = SimSiam(**KNOBS)
-    encoder = system.fresh_encoder(tiny_images.data(), 0)
-    method = system.method(encoder, lambda rows, generator: (one, other), seed=0)
-    step = method.loss(Stub(), torch.arange(2), torch_generator(0))
-    # cos((0,3),(1,1)), cos((1,0),(1,0)); cos((1,1),(3,0)), cos((0,1),(0,1))
-    assert step.loss.item() == pytest.approx(-((2**-0.5 + 1) / 2 + (2**-0.5 + 1) / 2) / 2)
-
-
-def test_no_gradient_flows_into_the_target():
-    system = SimSiam(**KNOBS)
-    images = tiny_images.data()
-    encoder = system.fresh_encoder(images, 0)
-    views = tuple(
-        torch.randn(4, 16, generator=torch_generator(seed), requires_grad=True) for seed in range(2)
+    contrast = SimSiam(**KNOBS).contrast(
+        SimSiam(**KNOBS).fresh_encoder(tiny_images.data(), 0), seed=0
     )
-    method = system.method(encoder, lambda rows, generator: views, seed=0)
+    pair = Pair(torch.tensor([[0.0, 3.0], [1.0, 0.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
+    assert contrast.compare(pair).item() == pytest.approx(-(2**-0.5 + 1) / 2)
+    weighted = contrast.compare(pair, torch.tensor([2.0, 0.0])).item()
+    assert weighted == pytest.approx(-(2**-0.5))
 
-    class OneWay(nn.Module):
-        def forward(self, view):
-            return view.detach(), view
 
-    step = method.loss(OneWay(), torch.arange(4), torch_generator(0))
-    assert not step.loss.requires_grad
+def test_each_view_predicts_the_other_and_no_gradient_flows_into_the_target():
+    system = SimSiam(**KNOBS)
+    contrast = system.contrast(system.fresh_encoder(tiny_images.data(), 0), seed=0)
+    one, other = torch.rand((2, 6, 3, 16, 16), generator=torch_generator(0))
+    first, second = contrast(one, other)
+    torch.testing.assert_close(first.queries, contrast.predictor(contrast.network(one)))
+    torch.testing.assert_close(first.keys, contrast.network(other))
+    torch.testing.assert_close(second.keys, contrast.network(one))
+    assert first.queries.requires_grad
+    assert not first.keys.requires_grad
+    assert not second.keys.requires_grad
 
 
 def test_it_does_not_collapse_on_stripes(tmp_path):

@@ -13,7 +13,7 @@ from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.evaluation.few_label import accuracy, few_labels
 from contraview.evaluation.probes import LinearProbe
-from contraview.frameworks.image_pretraining import ImagePretraining, embedded
+from contraview.frameworks.images.pretraining import ImagePretraining, embedded
 from contraview.modalities.datasets import dataset
 from contraview.modalities.images.data import Images, read_images
 
@@ -51,10 +51,7 @@ class FewLabels:
         """Accuracy on the test images for each number of labels, and the mean."""
         knobs = dict(settings)
         seen, judged = knobs.pop("seen"), knobs.pop("judged")
-        generator = numpy_generator(run.seed, "pictures")
-        train, test = fashion(FASHION[0]), fashion(FASHION[1])
-        train = train.take(generator.choice(len(train), seen, replace=False))
-        test = test.take(generator.choice(len(test), judged, replace=False))
+        train, test = seen_and_judged(run.seed, seen, judged)
         system = self.system(**knobs).fit(train, run=run)
         untrained = system.fresh_encoder(train, run.seed)
         inputs = {
@@ -64,6 +61,16 @@ class FewLabels:
         }
         strengths = {self.name: system.config.probe_c, **PROBE_C}
         return few_label_figures(inputs, strengths, train.labels(), test.labels(), run.seed)
+
+
+def seen_and_judged(seed: int, seen: int, judged: int) -> tuple[Images, Images]:
+    """So many training images, and of the official test images, drawn by the seed."""
+    generator = numpy_generator(seed, "pictures")
+    train, test = fashion(FASHION[0]), fashion(FASHION[1])
+    return (
+        train.take(generator.choice(len(train), seen, replace=False)),
+        test.take(generator.choice(len(test), judged, replace=False)),
+    )
 
 
 def flat(images: Images) -> Float[np.ndarray, "n d"]:

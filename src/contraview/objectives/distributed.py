@@ -39,6 +39,13 @@ def mean(total: Float[Tensor, ""], count: Int[Tensor, ""] | int) -> Float[Tensor
     return torch.where(counted > 0, total / counted.clamp(min=1), 0)
 
 
+def weighted(
+    losses: Float[Tensor, " n"], row_weights: Float[Tensor, " n"] | None
+) -> Float[Tensor, " n"]:
+    """Each row's loss times its weight, to which no gradient flows; as they are without weights."""
+    return losses if row_weights is None else losses * row_weights.detach()
+
+
 def _processes() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from contraview.core.errors import InputError
-from contraview.objectives.distributed import gather, mean
+from contraview.objectives.distributed import gather, mean, weighted
 from contraview.objectives.log_sum_exp import log_sum_exp
 
 
@@ -19,6 +19,7 @@ def info_nce(
     weights_inside_log: bool = False,
     exclude_self: bool = False,
     extra_keys: Float[Tensor, "k d"] | None = None,
+    row_weights: Float[Tensor, " n"] | None = None,
 ) -> Float[Tensor, ""]:
     """Find each query's positive keys among all keys.
 
@@ -44,6 +45,8 @@ def info_nce(
             weight one gives the same either way.
         exclude_self: query i and key i are the same item: leave the pair out.
         extra_keys: [k, d], further negatives, such as a queue.
+        row_weights: [n], what each query's loss is multiplied with before the mean; constant to
+            the gradient. None: one.
 
     Across processes the keys are gathered in order of rank (columns of [n, m] weights are all of
     these, M); sums and counts over queries are added up, then divided. `extra_keys` are each
@@ -80,7 +83,7 @@ def info_nce(
         )
         # -log p of the positive, from the others' sum: keeps its digits however small the loss is.
         losses = softplus(negatives - (q * k.index_select(0, positive)).sum(1))
-        return mean(losses.sum(), len(losses))
+        return mean(weighted(losses, row_weights).sum(), len(losses))
 
     weights = weights.detach().to(at_least)
     alone = own[:, None] if exclude_self else None
@@ -92,4 +95,4 @@ def info_nce(
     else:
         losses = weights.sum(1) * everything - (q * (weights @ k)).sum(1)
     counted = (weights > 0).any(1)
-    return mean(losses.where(counted, 0).sum(), counted.sum())
+    return mean(weighted(losses, row_weights).where(counted, 0).sum(), counted.sum())

@@ -10,7 +10,11 @@ from contraview.objectives.unit import unit
 
 
 def nt_xent(
-    view_a: Float[Tensor, "n d"], view_b: Float[Tensor, "n d"], temperature: float = 0.1
+    view_a: Float[Tensor, "n d"],
+    view_b: Float[Tensor, "n d"],
+    temperature: float = 0.1,
+    *,
+    row_weights: Float[Tensor, " n"] | None = None,
 ) -> Float[Tensor, ""]:
     """Tell which of 2n - 1 embeddings is the other view of the same row.
 
@@ -25,6 +29,8 @@ def nt_xent(
         view_a: [n, d], embeddings of one view; any length, normalised here.
         view_b: [n, d], the other view of the same rows in the same order.
         temperature: T > 0.
+        row_weights: [n], what the loss of both views of a row is multiplied with before the mean;
+            constant to the gradient. None: one.
 
     Raises:
         InputError: views of different shapes, no rows, or a temperature that is not positive.
@@ -38,4 +44,7 @@ def nt_xent(
         raise InputError(f"temperature is {temperature}: expected a number above 0")
     z = unit(torch.cat([view_a, view_b]))
     partner = torch.arange(len(z), device=z.device).roll(len(view_a))
-    return info_nce(z, z, scale=1 / temperature, weights=partner, exclude_self=True)
+    both = None if row_weights is None else row_weights.repeat(2)
+    return info_nce(
+        z, z, scale=1 / temperature, weights=partner, exclude_self=True, row_weights=both
+    )

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from contraview.core.config import Config
 from contraview.core.errors import InputError
@@ -22,14 +22,13 @@ from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import LinearProbe, labels_of
-from contraview.frameworks.two_view import Views
 from contraview.index.exact import nearest
 from contraview.modalities.images.data import Images, ImageSource, read_images
 from contraview.modalities.images.nets import ImageEncoder
 from contraview.modalities.images.views import ViewConfig
 from contraview.networks.fresh import fresh
 from contraview.training.loop import train
-from contraview.training.samplers import epochs
+from contraview.training.samplers import Batches, epochs
 from contraview.training.schedule import Schedule
 from contraview.training.step import Loss
 
@@ -91,8 +90,12 @@ class ImagePretraining(System):
     probe: LinearProbe | None = None
 
     @abstractmethod
-    def method(self, encoder: ImageEncoder, views: Views, seed: int) -> Method:
-        """How ``encoder`` learns from ``views``; initial weights come from ``seed``."""
+    def method(self, encoder: ImageEncoder, images: Images, run: Run) -> Method:
+        """How ``encoder`` learns from ``images``; initial weights come from the run's seed."""
+
+    def batches(self, images: Images, run: Run) -> Batches:
+        """Which images meet at a step: pass after pass, each in its own order."""
+        return epochs(len(images), self.config.batch, run.seed)
 
     @classmethod
     def describe(cls, data: Any) -> list[str]:
@@ -124,11 +127,11 @@ class ImagePretraining(System):
         self._facts = {"images": len(images), "fingerprint": images.fingerprint()}
         run.log("data", **self._facts)
         self.encoder = self.fresh_encoder(images, run.seed)
-        method = self.method(self.encoder, self.views_of(images), run.seed)
+        method = self.method(self.encoder, images, run)
         train(
             method.model,
             method.loss,
-            epochs(len(images), config.batch, run.seed),
+            self.batches(images, run),
             Schedule.of(
                 steps=config.steps,
                 batch=config.batch,
@@ -144,21 +147,15 @@ class ImagePretraining(System):
         self.probe = None
         return self if names is None else self.learn_classes(images, names)
 
+    def network(self, shape: tuple[int, int, int]) -> ImageEncoder:
+        """The encoder of images of ``shape`` (channels, height, width), weights still to be set."""
+        return ImageEncoder(shape[0], self.config.widths)
+
     def fresh_encoder(self, images: Images, seed: int) -> ImageEncoder:
         """An untrained encoder for such images."""
-        encoder = fresh(lambda: ImageEncoder(images.shape[0], self.config.widths), seed, "encoder")
+        encoder = fresh(lambda: self.network(images.shape), seed, "encoder")
         encoder.standardise.learn(images)
         return encoder
-
-    def views_of(self, images: Images) -> Views:
-        """Two views of each image, drawn apart."""
-        view = self.config.views
-
-        def views(rows: Int[Tensor, " b"], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-            pixels = images.batch(rows, generator.device)
-            return view(pixels, generator), view(pixels, generator)
-
-        return views
 
     def learn_classes(self, images: Any, labels: Sequence[str] | np.ndarray) -> "ImagePretraining":
         """Fit a linear probe on embeddings of labelled images; the encoder stays as it is."""
@@ -225,7 +222,7 @@ class ImagePretraining(System):
         """Take up what `learnt` gave."""
         channels, height, width = learnt.facts["shape"]
         self.shape, self._facts = (channels, height, width), learnt.facts["data"]
-        self.encoder = ImageEncoder(channels, self.config.widths)
+        self.encoder = self.network(self.shape)
         set_weights(self.encoder, learnt.part("encoder").arrays)
         self.encoder.eval()
         if "probe" in learnt.facts:
