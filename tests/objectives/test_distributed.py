@@ -52,8 +52,9 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
     "info_nce, row weights": lambda a, b, rest: info_nce(
         a, b, scale=1.5, weights=rest["weights"], row_weights=rest["shares"]
     ),
-    "negative_cosine, row weights": lambda a, b, rest: negative_cosine(
-        a, b, row_weights=rest["shares"]
+    "negative_cosine, row weights": lambda a, b, rest: (
+        negative_cosine(a, b, row_weights=rest["shares"])
+        + negative_cosine(b, a, row_weights=rest["shares"])
     ),
     "info_nce": lambda a, b, rest: info_nce(a, b, scale=1.5, extra_keys=rest["queue"]),
     "info_nce, weights": lambda a, b, rest: info_nce(a, b, scale=1.5, weights=rest["weights"]),
