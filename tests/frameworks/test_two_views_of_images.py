@@ -12,6 +12,7 @@ from contraview.frameworks.hallucination import HallucinatedPositives, Hallucina
 from contraview.frameworks.images.moco import MoCo
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.frameworks.images.simsiam import SimSiam
+from contraview.frameworks.images.two_views import Term
 from contraview.frameworks.images.variant import Variant
 from contraview.networks.heads import head
 from contraview.objectives.unit import unit
@@ -60,6 +61,46 @@ def test_a_variant_on_a_base_is_that_base_until_something_is_changed(system):
     variant = type("Plain", (Variant,), {"slug": "plain"})
     other = variant(**knobs, base=system.slug).fit(images, run=Run(seed=4)).embed(images)
     np.testing.assert_array_equal(own, other)
+
+
+class Lengths(Term):
+    """The mean square of a learnt number times each row's own: counts from the second step on."""
+
+    name = "lengths"
+
+    def __init__(self):
+        super().__init__()
+        self.factor, self.done = torch.nn.Parameter(torch.tensor(2.0)), 0
+
+    @property
+    def weight(self):
+        return 0.5 if self.done else 0.0
+
+    def inputs(self, rows, generator):
+        return (rows.float(),)
+
+    def forward(self, pairs, numbers):
+        return (self.factor * numbers).square().mean()
+
+    def follow(self, done):
+        self.done = done
+
+
+@ALL
+def test_a_further_term_is_added_by_its_weight_once_it_counts(system):
+    alone = loss_of(system)[1].loss
+    with_term = type("Longer", (system,), {"term": lambda *_: Lengths()})
+    method, step = loss_of(with_term)
+    torch.testing.assert_close(step.loss, alone)
+    assert not step.terms
+    step.loss.backward()
+    assert method.model.term.factor.grad == 0  # none is missing, which DDP would not bear
+    method.after_step(method.model, 1)
+    rows = torch.arange(16)
+    step = method.loss(method.model, rows, torch_generator(0))
+    value = (2.0 * rows).square().mean()
+    torch.testing.assert_close(step.terms["lengths"], value)
+    torch.testing.assert_close(step.loss, step.terms["pairs"] + 0.5 * value)
 
 
 def test_a_hallucination_lies_further_from_the_key_on_the_unit_sphere():

@@ -25,7 +25,7 @@ from contraview.frameworks.images.simclr import NTXentContrast, SimCLR
 from contraview.frameworks.images.two_views import Contrast, Pair
 from contraview.frameworks.two_view import Views
 from contraview.modalities.images.data import Images
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder
 from contraview.systems.hallucinator import Hallucinator
 
 METHOD, BASE = "with hallucinated positives", "SimCLR"
@@ -60,7 +60,7 @@ class _ThreeViews(SimCLR):
 
         return views
 
-    def contrast(self, encoder: ImageEncoder, seed: int) -> Contrast:
+    def contrast(self, encoder: Encoder, seed: int) -> Contrast:
         return _ThreeContrast(encoder, self.config, seed)
 
 

@@ -12,7 +12,7 @@ from contraview.frameworks.images.two_views import (
     TwoViewsConfig,
 )
 from contraview.frameworks.momentum import Student
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder
 from contraview.networks.heads import head
 from contraview.objectives.info_nce import info_nce
 from contraview.objectives.unit import unit
@@ -33,7 +33,7 @@ class MoCoConfig(TwoViewsConfig):
 class QueueContrast(Contrast):
     """A student's queries have to find a slow teacher's keys; earlier keys are in a queue."""
 
-    def __init__(self, encoder: ImageEncoder, config: MoCoConfig, seed: int) -> None:
+    def __init__(self, encoder: Encoder, config: MoCoConfig, seed: int) -> None:
         super().__init__()
         projection, self.width = head(
             config.head, encoder.outputs, config.hidden, config.outputs,
@@ -80,6 +80,6 @@ class MoCo(TwoViews):
     slug = "moco"
     Config = MoCoConfig
 
-    def contrast(self, encoder: ImageEncoder, seed: int) -> Contrast:
+    def contrast(self, encoder: Encoder, seed: int) -> Contrast:
         """InfoNCE of queries and the teacher's keys, the queue among the negatives."""
         return QueueContrast(encoder, self.config, seed)

@@ -24,7 +24,7 @@ from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import LinearProbe, labels_of
 from contraview.index.exact import nearest
 from contraview.modalities.images.data import Images, ImageSource, read_images
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder, ImageEncoder
 from contraview.modalities.images.views import ViewConfig
 from contraview.networks.fresh import fresh
 from contraview.training.loop import train
@@ -85,13 +85,17 @@ class ImagePretraining(System):
         "tiny": {"widths": (16, 32, 64), "steps": 200, "batch": 64},
     }
 
-    encoder: ImageEncoder
+    encoder: Encoder
     shape: tuple[int, int, int]
     probe: LinearProbe | None = None
 
     @abstractmethod
-    def method(self, encoder: ImageEncoder, images: Images, run: Run) -> Method:
+    def method(self, encoder: Encoder, images: Images, run: Run) -> Method:
         """How ``encoder`` learns from ``images``; initial weights come from the run's seed."""
+
+    def images_of(self, data: Any) -> Images:
+        """What `fit` and the verbs were given, as images."""
+        return read_images(data)
 
     def batches(self, images: Images, run: Run) -> Batches:
         """Which images meet at a step: pass after pass, each in its own order."""
@@ -118,7 +122,7 @@ class ImagePretraining(System):
                 encoder does not see them.
             run: seed, folder and progress.
         """
-        run, images = run or Run(), read_images(images)
+        run, images = run or Run(), self.images_of(images)
         if len(images) < FEWEST:
             raise InputError(f"{len(images)} images to learn from; expected at least {FEWEST}")
         names = None if labels is None else labels_of(labels, len(images))
@@ -147,19 +151,19 @@ class ImagePretraining(System):
         self.probe = None
         return self if names is None else self.learn_classes(images, names)
 
-    def network(self, shape: tuple[int, int, int]) -> ImageEncoder:
+    def network(self, shape: tuple[int, int, int]) -> Encoder:
         """The encoder of images of ``shape`` (channels, height, width), weights still to be set."""
         return ImageEncoder(shape[0], self.config.widths)
 
-    def fresh_encoder(self, images: Images, seed: int) -> ImageEncoder:
+    def fresh_encoder(self, images: Images, seed: int) -> Encoder:
         """An untrained encoder for such images."""
         encoder = fresh(lambda: self.network(images.shape), seed, "encoder")
-        encoder.standardise.learn(images)
+        encoder.learn(images)
         return encoder
 
     def learn_classes(self, images: Any, labels: Sequence[str] | np.ndarray) -> "ImagePretraining":
         """Fit a linear probe on embeddings of labelled images; the encoder stays as it is."""
-        images = read_images(images)
+        images = self.images_of(images)
         names = labels_of(labels, len(images))
         known = np.flatnonzero(names != "")
         self.probe = LinearProbe.fit(
@@ -180,7 +184,7 @@ class ImagePretraining(System):
     def embed(self, images: Any, /) -> Float[np.ndarray, "n d"]:
         """The encoder's output for each image, before the projection head; not normalised."""
         self.need_fit()
-        images = read_images(images)
+        images = self.images_of(images)
         images.need_shape(self.shape, self.slug)
         return embedded(self.encoder, images)
 

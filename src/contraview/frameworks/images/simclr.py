@@ -12,7 +12,7 @@ from contraview.frameworks.images.two_views import (
     TwoViews,
     TwoViewsConfig,
 )
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder
 from contraview.networks.heads import head
 from contraview.objectives.nt_xent import nt_xent
 
@@ -28,7 +28,7 @@ class SimCLRConfig(TwoViewsConfig):
 class NTXentContrast(Contrast):
     """Two projections of each image, each of which has to find the other."""
 
-    def __init__(self, encoder: ImageEncoder, config: SimCLRConfig, seed: int) -> None:
+    def __init__(self, encoder: Encoder, config: SimCLRConfig, seed: int) -> None:
         super().__init__()
         projection, self.width = head(
             config.head, encoder.outputs, config.hidden, config.outputs,
@@ -62,6 +62,6 @@ class SimCLR(TwoViews):
     slug = "simclr"
     Config = SimCLRConfig
 
-    def contrast(self, encoder: ImageEncoder, seed: int) -> Contrast:
+    def contrast(self, encoder: Encoder, seed: int) -> Contrast:
         """NT-Xent on the projections of two views."""
         return NTXentContrast(encoder, self.config, seed)

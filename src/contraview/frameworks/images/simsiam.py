@@ -11,7 +11,7 @@ from contraview.frameworks.images.two_views import (
     TwoViews,
     TwoViewsConfig,
 )
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder
 from contraview.networks.fresh import fresh
 from contraview.networks.heads import head
 from contraview.networks.mlp import mlp
@@ -28,7 +28,7 @@ class SimSiamConfig(TwoViewsConfig):
 class PredictorContrast(Contrast):
     """One view's prediction of the other's projection, without negatives."""
 
-    def __init__(self, encoder: ImageEncoder, config: SimSiamConfig, seed: int) -> None:
+    def __init__(self, encoder: Encoder, config: SimSiamConfig, seed: int) -> None:
         super().__init__()
         projector, self.width = head(
             config.head, encoder.outputs, config.outputs, config.outputs,
@@ -68,6 +68,6 @@ class SimSiam(TwoViews):
     slug = "simsiam"
     Config = SimSiamConfig
 
-    def contrast(self, encoder: ImageEncoder, seed: int) -> Contrast:
+    def contrast(self, encoder: Encoder, seed: int) -> Contrast:
         """Minus the cosine of each view's prediction and the other's projection, on average."""
         return PredictorContrast(encoder, self.config, seed)

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -17,7 +17,7 @@ from contraview.frameworks.images.pretraining import (
 )
 from contraview.frameworks.two_view import Views
 from contraview.modalities.images.data import Images
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder
 from contraview.networks.fresh import fresh
 from contraview.networks.heads import Head
 from contraview.training.step import Step
@@ -72,34 +72,77 @@ class TwoViewsConfig(ImagePretrainingConfig):
     )
 
 
-class Compared(nn.Module):
-    """A contrast and, where asked for, the module that hallucinates positives."""
+class Term(nn.Module):
+    """A further term of the loss beside the comparison of views, with networks of its own or none.
 
-    def __init__(self, contrast: Contrast, hallucinator: HallucinatedPositives | None) -> None:
+    Its value times its `weight` is added to the loss. It is part of the trained module.
+    """
+
+    name: str
+    """What the run's report calls it."""
+
+    @property
+    @abstractmethod
+    def weight(self) -> float:
+        """What the term counts at this step; at 0 it is not worked out."""
+
+    @abstractmethod
+    def inputs(
+        self, rows: Int[Tensor, " b"], generator: torch.Generator
+    ) -> tuple[Shaped[Tensor, "..."], ...]:
+        """What it needs to know of the images of a step, beside their pairs."""
+
+    @abstractmethod
+    def forward(self, pairs: list[Pair], *inputs: Shaped[Tensor, "..."]) -> Float[Tensor, ""]:
+        """The value of the term."""
+
+    def follow(self, done: int) -> None:
+        """Take note that so many steps are done; nothing by default."""
+
+
+class Compared(nn.Module):
+    """A contrast and, where asked for, what hallucinates positives and a further term."""
+
+    def __init__(
+        self,
+        contrast: Contrast,
+        hallucinator: HallucinatedPositives | None = None,
+        term: Term | None = None,
+    ) -> None:
         super().__init__()
-        self.contrast, self.hallucinator = contrast, hallucinator
+        self.contrast, self.hallucinator, self.term = contrast, hallucinator, term
 
     def forward(
-        self, one: Tensor, other: Tensor, generator: torch.Generator
-    ) -> tuple[list[Pair], list[Pair]]:
-        """The contrast's own pairs, and those with hallucinated queries."""
-        pairs = self.contrast(one, other)
-        if self.hallucinator is None:
-            return pairs, []
-        return pairs, [Pair(self.hallucinator(*pair, generator), pair.keys) for pair in pairs]
+        self,
+        one: Tensor,
+        other: Tensor,
+        generator: torch.Generator,
+        beside: tuple[Tensor, ...] | None = None,
+    ) -> tuple[list[Pair], list[Pair], Float[Tensor, ""] | None]:
+        """The contrast's own pairs, those with hallucinated queries, and the term's value."""
+        pairs, further, value = self.contrast(one, other), [], None
+        if self.hallucinator is not None:
+            further = [Pair(self.hallucinator(*pair, generator), pair.keys) for pair in pairs]
+        if self.term is not None and beside is not None:
+            value = self.term(pairs, *beside)
+        elif self.term is not None:  # data-parallel training wants every weight in every step
+            value = pairs[0].queries.new_zeros(())
+            for weights in self.term.parameters():
+                value = value + 0 * weights.sum()
+        return pairs, further, value
 
 
 class TwoViews(ImagePretraining):
     """An encoder learnt by comparing two views of each image.
 
     A system says how views are compared, `contrast`. It may also say where they come from,
-    `views_of`, and how much each pair counts, `weights_of`.
+    `views_of`, how much each pair counts, `weights_of`, and what is learnt beside, `term`.
     """
 
     Config = TwoViewsConfig
 
     @abstractmethod
-    def contrast(self, encoder: ImageEncoder, seed: int) -> Contrast:
+    def contrast(self, encoder: Encoder, seed: int) -> Contrast:
         """How the views are compared; initial weights come from ``seed``."""
 
     def views_of(self, images: Images, run: Run) -> Views:  # noqa: ARG002 - a system may train here
@@ -116,13 +159,19 @@ class TwoViews(ImagePretraining):
         """How much each pair of views counts; all alike by default."""
         return None
 
-    def method(self, encoder: ImageEncoder, images: Images, run: Run) -> Method:
-        """The contrast's loss, and that of hallucinated positives beside it.
+    def term(self, encoder: Encoder, images: Images, run: Run) -> Term | None:  # noqa: ARG002
+        """What is added to the loss of the comparison; nothing by default."""
+        return None
 
-        Both are averaged with weights 1 and w: ``(L(q, k) + w L(h, k)) / (1 + w)``.
+    def method(self, encoder: Encoder, images: Images, run: Run) -> Method:
+        """The contrast's loss, that of hallucinated positives beside it, and a further term.
+
+        The first two are averaged with weights 1 and w: ``(L(q, k) + w L(h, k)) / (1 + w)``; the
+        term is added with its own weight.
         """
         views = self.views_of(images, run)
         contrast = self.contrast(encoder, run.seed)
+        term = self.term(encoder, images, run)
         share = self.config.positives.weight
         hallucinator = None
         if share:
@@ -137,22 +186,30 @@ class TwoViews(ImagePretraining):
 
         def loss(model: nn.Module, rows: Int[Tensor, " b"], generator: torch.Generator) -> Step:
             one, other = views(rows, generator)
-            pairs, further = model(one, other, generator)
+            counts = 0.0 if term is None else term.weight
+            beside = term.inputs(rows, generator) if term is not None and counts else None
+            pairs, further, value = model(one, other, generator, beside)
             weights = self.weights_of(one, other)
             total, terms = compared(pairs, weights), {}
             if further:
                 extra = compared(further, weights)
                 terms = {"pairs": total, "hallucinated": extra} | _likeness(pairs, further)
                 total = (total + share * extra) / (1 + share)
+            if term is not None:
+                if beside is not None:
+                    terms = {"pairs": total, **terms, term.name: value}
+                total = total + counts * value
             contrast.keep(pairs)
             return Step(total, embeddings=pairs[0].queries, positives=pairs[0].keys, terms=terms)
 
-        return Method(Compared(contrast, hallucinator), loss, _follow)
+        return Method(Compared(contrast, hallucinator, term), loss, _follow)
 
 
 def _follow(model: nn.Module, done: int) -> None:
     assert isinstance(model, Compared)
     model.contrast.follow(done)
+    if model.term is not None:
+        model.term.follow(done)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from contraview.frameworks.images.moco import MoCoConfig, QueueContrast
 from contraview.frameworks.images.simclr import NTXentContrast, SimCLRConfig
 from contraview.frameworks.images.simsiam import PredictorContrast, SimSiamConfig
 from contraview.frameworks.images.two_views import Contrast, TwoViews
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder
 
 CONTRASTS = {"simclr": NTXentContrast, "moco": QueueContrast, "simsiam": PredictorContrast}
 
@@ -27,6 +27,6 @@ class Variant(TwoViews):
 
     Config = VariantConfig
 
-    def contrast(self, encoder: ImageEncoder, seed: int) -> Contrast:
+    def contrast(self, encoder: Encoder, seed: int) -> Contrast:
         """That of the base."""
         return CONTRASTS[self.config.base](encoder, self.config, seed)

@@ -43,7 +43,17 @@ class Standardise(nn.Module):
         return standard.contiguous(memory_format=torch.channels_last)
 
 
-class ImageEncoder(nn.Module):
+class Encoder(nn.Module):
+    """What makes one vector of an image, from pixels from 0 to 1."""
+
+    outputs: int
+    """Width of the vectors."""
+
+    def learn(self, images: Images) -> None:
+        """Take from the images what is not trained, such as mean and spread; nothing by default."""
+
+
+class ImageEncoder(Encoder):
     """A convolutional encoder that takes pixels from 0 to 1.
 
     Args:
@@ -56,6 +66,10 @@ class ImageEncoder(nn.Module):
         self.standardise = Standardise(channels)
         self.network = ConvEncoder(channels, widths, dimensions=2)
         self.outputs = self.network.outputs
+
+    def learn(self, images: Images) -> None:
+        """Mean and spread of each channel."""
+        self.standardise.learn(images)
 
     def features(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d y x"]:
         """The map of the last block."""
