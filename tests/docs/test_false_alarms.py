@@ -25,7 +25,7 @@ def test_the_interval_holds_where_flows_are_exchangeable():
     shares = [share for each in RESULT["splits"].values() for share in each["inside"].values()]
     assert min(shares) >= 0.9
     assert f"in {100 * min(shares):.1f} to {100 * max(shares):.1f} % of the runs" in SAID
-    assert "0.0001" in RESULT["splits"]["generated log"]["inside"]
+    assert "0.0001" in RESULT["splits"]["generated log, light"]["inside"]
 
 
 def test_the_counts_in_the_text():

@@ -147,7 +147,7 @@ class Detector(System):
         return self
 
     def _learn_what_is_usual(self, learn: Flows, calibrate: Flows) -> None:
-        raw = self._raw(self.clan.matrix(calibrate).numpy())
+        raw = self.raw_views(self.clan.matrix(calibrate).numpy())
         self.calibrations = {name: Calibration.fit(scores) for name, scores in raw.items()}
         self.held_views = self._surprises(raw)
         self.rules = Rules.fit(self.clan.features, calibrate.collect())
@@ -194,12 +194,13 @@ class Detector(System):
 
     def view_values(self, matrix: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n v"]:
         """`score_views`, for rows that CLAN's feature map has standardised already."""
-        return self._surprises(self._raw(matrix))
+        return self._surprises(self.raw_views(matrix))
 
     def _surprises(self, raw: Mapping[str, Float[np.ndarray, " n"]]) -> Float[np.ndarray, "n v"]:
         return np.stack([self.calibrations[name].surprise(raw[name]) for name in raw], axis=1)
 
-    def _raw(self, matrix: Float[np.ndarray, "n d"]) -> dict[str, Float[np.ndarray, " n"]]:
+    def raw_views(self, matrix: Float[np.ndarray, "n d"]) -> dict[str, Float[np.ndarray, " n"]]:
+        """What each view gives such rows before it is calibrated, in the view's own unit."""
         raw = {"clan": self.clan.score_rows(torch.from_numpy(matrix))}
         for name, model in self.models.items():
             raw[name] = model.score(self._metric(matrix) if name == "neighbours" else matrix)
