@@ -72,7 +72,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("cm_unet", "CM-UNet", "A Self-Supervised Learning-Based Model for Coronary Artery Segmentation in X-Ray Angiography, 2025, arXiv:2507.17779", "images", "segment", "contraview.systems.cm_unet:CmUnet"),
     Entry("co_reward", "Co-Reward", "Self-supervised RL for LLM Reasoning via Contrastive Agreement, 2025, arXiv:2508.00410", "text", "respond"),
     Entry("contrastive_ucb", "Contrastive UCB", "Provably Efficient Contrastive Self-Supervised Learning in Online RL, 2022, arXiv:2207.14800", "environments", "act", "contraview.systems.contrastive_ucb:ContrastiveUcb"),
-    Entry("core_tuning", "Core-tuning", "Unleashing the Power of Contrastive Self-Supervised Visual Models via Contrast-Regularized Fine-Tuning, 2021, arXiv:2102.06605", "images", "embed classify"),
+    Entry("core_tuning", "Core-tuning", "Unleashing the Power of Contrastive Self-Supervised Visual Models via Contrast-Regularized Fine-Tuning, 2021, arXiv:2102.06605", "images", "embed search classify", "contraview.systems.core_tuning:CoreTuning"),
     Entry("dccf", "DCCF", "Disentangled Contrastive Collaborative Filtering, 2023, arXiv:2305.02759", "user-item logs", "embed recommend"),
     Entry("discovr", "DISCOVR", "Self-supervised Learning of Echocardiographic Video Representations via Online Cluster Distillation, 2025, arXiv:2506.11777", "video", "embed score classify"),
     Entry("dna_esa", "DNA-ESA", "Embed-Search-Align: DNA Sequence Alignment using Transformer Models, 2023, arXiv:2309.11087", "DNA", "embed search align", "contraview.systems.dna_esa:DnaEsa"),
