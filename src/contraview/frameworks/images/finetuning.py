@@ -15,12 +15,10 @@ from contraview.core.config import Config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
-from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import labels_of
-from contraview.frameworks.image_pretraining import embedded
-from contraview.index.exact import nearest
-from contraview.modalities.images.data import Images, ImageSource, read_images
+from contraview.frameworks.images.embedding import ImageEmbedding
+from contraview.modalities.images.data import Images
 from contraview.modalities.images.views import ViewConfig
 from contraview.training.loop import train
 from contraview.training.samplers import epochs
@@ -138,16 +136,12 @@ def finetune(
     )
 
 
-class ImageFinetuning(System):
+class ImageFinetuning(ImageEmbedding):
     """An encoder of images that is trained on with labels, and its own linear classifier.
 
     Verbs: `embed`, `search`, and `classify` once it has learnt classes.
     """
 
-    Source = ImageSource
-
-    encoder: nn.Module
-    shape: tuple[int, int, int]
     classifier: nn.Linear | None = None
     _classes: tuple[str, ...] = ()
     _facts: dict[str, Any]
@@ -156,28 +150,11 @@ class ImageFinetuning(System):
     def encoder_for(self, facts: Mapping[str, Any]) -> nn.Module:
         """An encoder of the right form, for `restore` to fill; ``facts`` are those of `learnt`."""
 
-    @classmethod
-    def describe(cls, data: Any) -> list[str]:
-        """Size, colour, copies, and what was left out."""
-        return read_images(data).notes()
-
-    @property
-    def fitted(self) -> bool:
-        """Whether `fit` or `restore` has run."""
-        return hasattr(self, "encoder")
-
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes that `classify` tells apart."""
         self._need_classifier()
         return self._classes
-
-    def embed(self, images: Any, /) -> Float[np.ndarray, "n d"]:
-        """The encoder's output for each image; not normalised."""
-        self.need_fit()
-        images = read_images(images)
-        images.need_shape(self.shape, self.slug)
-        return embedded(self.encoder, images)
 
     @torch.inference_mode()
     def classify(self, images: Any, /) -> Float[np.ndarray, "n k"]:
@@ -185,20 +162,6 @@ class ImageFinetuning(System):
         classifier = self._need_classifier()
         vectors = torch.from_numpy(self.embed(images)).to(classifier.weight.device)
         return classifier(vectors).double().softmax(1).cpu().numpy()
-
-    def search(
-        self, queries: Any, /, *, among: Any = None, k: int = 10
-    ) -> tuple[Int[np.ndarray, "m k"], Float[np.ndarray, "m k"]]:
-        """For each query the ``k`` images ``among`` others with the largest cosine, nearest first.
-
-        The images of the fit are not kept in the model: ``among`` has to be given.
-        """
-        self.need_fit()
-        if among is None:
-            raise InputError(f"{self.slug}: keeps no images; name those to search with --among")
-        bank, asked = (torch.from_numpy(self.embed(each)) for each in (among, queries))
-        distance, place = nearest(bank, asked, k, metric="cosine")
-        return place.numpy(), 1 - distance.numpy()
 
     def _need_classifier(self) -> nn.Linear:
         self.need_fit()

@@ -1,0 +1,57 @@
+"""The verbs of a system that holds one encoder of images, however it was learnt."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import nn
+
+from contraview.core.errors import InputError
+from contraview.core.system import System
+from contraview.frameworks.images.pretraining import embedded
+from contraview.index.exact import nearest
+from contraview.modalities.images.data import ImageSource, read_images
+
+
+class ImageEmbedding(System):
+    """A system whose `encoder` makes one vector of an image of `shape` (channels, height, width).
+
+    Verbs: `embed`, `search`.
+    """
+
+    Source = ImageSource
+
+    encoder: nn.Module
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def describe(cls, data: Any) -> list[str]:
+        """Size, colour, copies, and what was left out."""
+        return read_images(data).notes()
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `fit` or `restore` has run."""
+        return hasattr(self, "encoder")
+
+    def embed(self, images: Any, /) -> Float[np.ndarray, "n d"]:
+        """The encoder's output for each image; not normalised."""
+        self.need_fit()
+        images = read_images(images)
+        images.need_shape(self.shape, self.slug)
+        return embedded(self.encoder, images)
+
+    def search(
+        self, queries: Any, /, *, among: Any = None, k: int = 10
+    ) -> tuple[Int[np.ndarray, "m k"], Float[np.ndarray, "m k"]]:
+        """For each query the ``k`` images ``among`` others with the largest cosine, nearest first.
+
+        The images of the fit are not kept in the model: ``among`` has to be given.
+        """
+        self.need_fit()
+        if among is None:
+            raise InputError(f"{self.slug}: keeps no images; name those to search with --among")
+        bank, asked = (torch.from_numpy(self.embed(each)) for each in (among, queries))
+        distance, place = nearest(bank, asked, k, metric="cosine")
+        return place.numpy(), 1 - distance.numpy()
