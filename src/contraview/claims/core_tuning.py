@@ -68,7 +68,7 @@ def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
     with TemporaryDirectory() as folder:
         knobs |= {"start": str(start.save(Path(folder) / "start")), "widths": start.config.widths}
         for arm, changes in ARMS.items():
-            tuned = _best(knobs | changes, labelled, labels[rows], validation, run)
+            tuned = _best({**knobs, **changes}, labelled, labels[rows], validation, run)
             found[arm] = accuracy(truth, _named(tuned, test))
             scatter[arm] = scatter_ratio(tuned.embed(test), truth)
     frozen, asked = start.embed(labelled), start.embed(test)

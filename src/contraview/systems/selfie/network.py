@@ -85,8 +85,10 @@ class Positions(nn.Module):
 
     def forward(self) -> Float[Tensor, "p d"]:
         """All of them."""
-        first, *others = list(self.parts)
-        return sum(others, first).flatten(0, 1)
+        whole = self.parts[0]
+        for part in self.parts[1:]:
+            whole = whole + part
+        return whole.flatten(0, 1)
 
 
 class PatchChoice(nn.Module):

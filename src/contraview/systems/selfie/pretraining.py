@@ -48,7 +48,7 @@ def pretraining_loss(images: Images, config: SelfieConfig) -> Loss:
     def loss(model: nn.Module, rows: Int[Tensor, " b"], generator: torch.Generator) -> Step:
         pixels = config.views(images.batch(rows, generator.device), generator)
         patches = altered(cut_patches(pixels, config.grid), config, generator)
-        hidden = random_mask(*patches.shape[:2], config.hidden, generator)
+        hidden = random_mask(len(rows), patches.shape[1], config.hidden, generator)
         order = None
         if config.shuffled:
             drawn = torch.rand(

@@ -29,6 +29,7 @@ from contraview.pairing.masks import random_mask
 from contraview.systems.selfie.config import NETWORK, PRESETS, SelfieConfig
 from contraview.systems.selfie.network import (
     PatchChoice,
+    PatchNetwork,
     Summary,
     WholeNetwork,
     check_patches,
@@ -162,7 +163,7 @@ class Selfie(ImageFinetuning):
         self.encoder, self.classifier, self._classes = network, classifier, labelled.classes
         return self
 
-    def _whole(self, seed: int, patch: nn.Module) -> WholeNetwork:
+    def _whole(self, seed: int, patch: PatchNetwork) -> WholeNetwork:
         return fresh(lambda: WholeNetwork(patch, self.config), seed, "last stage")
 
     @torch.inference_mode()
