@@ -99,3 +99,40 @@ def test_flows_without_times_are_given_out_at_the_end():
     assert groups.add(frame(bare), why(bare), None)[0].height == 0
     (group,) = groups.finish()[0].to_dicts()
     assert (group["group_flows"], group["group_first"]) == (3, None)
+
+
+def test_open_groups_are_kept_and_taken_up_again():
+    rows = [alert(0, score=7.0), alert(1), alert(1, src="10.0.0.8", rule="flag_urg"), alert(2)]
+    whole = run([rows])
+    groups, again = Groups(), Groups()
+    first, second = frame(rows[:3]), frame(rows[3:])
+    groups.add(first, why(rows[:3]), latest(first))
+    saved = groups.saved()
+    again.restore(saved, at=0.0)
+    again.add(second, why(rows[3:]), latest(second))
+    table, reasons = again.finish()
+    key = ["src_addr"]
+    assert table.sort(key).to_dicts() == pl.DataFrame(whole).sort(key).to_dicts()
+    assert reasons == [why([0])[0]] * 2
+    assert again.saved() == {}
+
+
+def test_a_source_that_says_nothing_more_does_not_hold_a_group_back():
+    groups = Groups()
+    table = frame([alert(0)])
+    groups.add(table, why([0]), START, at=100.0)
+    assert groups.elapse(399.0)[0].height == 0
+    assert groups.elapse(401.0)[0]["group_flows"].to_list() == [1]
+    for at in range(0, 3600, 200):
+        assert groups.add(table, why([0]), START, at=float(at))[0].height == 0
+        assert groups.elapse(float(at))[0].height == 0
+    assert groups.elapse(3601.0)[0]["group_flows"].to_list() == [18]
+
+
+def test_a_log_that_gains_a_column_keeps_the_groups_that_are_open():
+    groups = Groups()
+    first, second = frame([alert(0)]), frame([alert(1) | {"uid": "C1"}])
+    groups.add(first, why([0]), latest(first))
+    groups.add(second, why([0]), latest(second))
+    groups.add(first, why([0]), latest(second))
+    assert groups.finish()[0].select("group_flows", "uid").rows() == [(3, None)]

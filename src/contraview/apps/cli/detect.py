@@ -47,8 +47,6 @@ def run(_verb: str, arguments: list[str]) -> int:
     if chosen.follow or grows(chosen.source):
         from contraview.apps.cli.follow import follow
 
-        if chosen.group or chosen.pcap_out:
-            raise InputError("--group and --pcap-out go with a source that ends, not with --follow")
         return follow(chosen)
     if chosen.counters or chosen.heartbeat != HOUR:
         raise InputError("--counters and --heartbeat go with a source that grows: add --follow")

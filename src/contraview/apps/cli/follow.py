@@ -2,16 +2,23 @@
 
 import signal
 import sys
-from typing import Any
+from typing import Any, Final
 
+from contraview.apps.detection.grouping import LONGEST, Groups
 from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.watch.health import ModelWatch
 from contraview.apps.detection.watch.journal import Journal, Stream
 from contraview.apps.detection.watch.opening import open_source
-from contraview.apps.detection.watch.watcher import Watcher
+from contraview.apps.detection.watch.watcher import LOOK, Watcher
 from contraview.core.errors import InputError
 from contraview.core.plain_text import plain
 from contraview.modalities.flows.live.source import SystemClock
+
+PCAP_OUT: Final = (
+    "--pcap-out goes with captures that end, not with a source that grows: an alert comes minutes "
+    "after its packets, when they have gone by. Let tcpdump -G write files, follow these, and run "
+    "`contraview detect MODEL FILE... --pcap-out OUT` on the files of an alert's time"
+)
 
 
 def follow(chosen: Any) -> int:
@@ -22,6 +29,8 @@ def follow(chosen: Any) -> int:
         raise InputError(f"--format {chosen.format}: a log that grows is eve or ecs")
     if not chosen.heartbeat > 0:
         raise InputError(f"--heartbeat {chosen.heartbeat:g}: expected seconds above 0")
+    if chosen.pcap_out:
+        raise InputError(PCAP_OUT)
     model = ModelWatch(chosen.model)
     detector = load_detector(chosen.model)
     detector.threshold(chosen.max_fpr)
@@ -30,7 +39,8 @@ def follow(chosen: Any) -> int:
     if chosen.out is None:
         log = Stream(sys.stdout)
     else:
-        log = Journal(chosen.out, source=source.name, model=model.loaded)
+        label = f"{model.loaded}, groups" if chosen.group else model.loaded
+        log = Journal(chosen.out, source=source.name, model=label)
         if log.place is not None and source.replayable:
             source.close()
             source = open_source(name, detector, clock=clock, saved=log.place)
@@ -53,15 +63,19 @@ def follow(chosen: Any) -> int:
         max_fpr=chosen.max_fpr,
         model=model,
         heartbeat=chosen.heartbeat,
+        groups=Groups() if chosen.group else None,
+        saved=log.place if isinstance(log, Journal) else None,
         counters=chosen.counters,
         say=say,
         show=show if terminal else lambda _: None,
     )
     if isinstance(log, Journal) and source.replayable:
         watcher.counters.go_on_from(log.counters)
+    later = LONGEST.total_seconds() + LOOK
     say(
         f"{plain(source.name)}: {source.kind}; an alert comes at most {source.delay} after the "
         "first packet of its flow"
+        + (f", a group {later:,.0f} s after its first alert" if chosen.group else "")
     )
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: watcher.stop()) for number in numbers]

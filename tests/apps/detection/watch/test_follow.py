@@ -74,6 +74,16 @@ def test_lines_on_stdin_are_judged_until_they_end(model, stdin, capsys):
     assert "1,000 flows" in heard.err
 
 
+def test_groups_of_lines_on_stdin_are_told_at_their_end(model, stdin, capsys):
+    feed(stdin, conn_logs.log(1000, seed=1).encode())
+    assert main(["detect", str(model), "-", "--group"]) == 0
+    heard = capsys.readouterr()
+    groups = [json.loads(line)["contraview"]["group"] for line in heard.out.splitlines()]
+    counted = sum(group["flows"] for group in groups)
+    assert f"{counted:,} alerts" in heard.err.splitlines()[-1]
+    assert "a group 3,610 s after its first alert" in heard.err
+
+
 WRONG = [
     (["MODEL", "LOGS", "--follow"], "holds no conn.log, no eve.json and no capture"),
     (["MODEL", "no/such.log", "--follow"], "no such file or folder"),
@@ -81,6 +91,7 @@ WRONG = [
     (["MODEL", "-", "--heartbeat", "0"], "seconds above 0"),
     (["MODEL", "a.log", "b.log", "--follow"], "one watcher for each"),
     (["MODEL", "LOG", "--follow", "--out", "LOG"], "holds other things"),
+    (["MODEL", "LOG", "--follow", "--pcap-out", "a.pcap"], "files of an alert's time"),
     (["MODEL", "LOG", "--counters", "c.json"], "add --follow"),
     (["MODEL", "LOG", "--follow", "--max-fpr", "1e-9"], "cannot support"),
 ]

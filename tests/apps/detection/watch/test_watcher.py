@@ -1,5 +1,4 @@
 import json
-import os
 
 import pytest
 import wall
@@ -249,70 +248,6 @@ def test_hostile_fields_reach_neither_terminal_nor_log_as_they_are(detector, log
     assert b"\x1b" not in text
     assert b"B" * 2000 not in text
     assert all(line.isprintable() and len(line) < 1200 for line in said)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_killed_between_any_two_writes_nothing_is_lost_and_nothing_twice(
-    detector, log, out, tmp_path, seed, monkeypatch
-):
-    g = conn_logs.numpy_generator(seed, "kills")
-    whole = tmp_path / "whole.jsonl"
-    parts = [more(60, 10 + k, odd=0.1) for k in range(12)]
-    start = log.read_text()
-    log.write_text(start + "".join(parts))
-    watch(detector, log, whole, Wall())
-    log.write_text(start)
-
-    class KilledError(BaseException):
-        pass
-
-    left = [0]
-    real = os.write, os.fsync, os.replace
-
-    def dying(do):
-        def call(*arguments):
-            left[0] -= 1
-            if left[0] == 0:
-                if do is real[0] and g.random() < 0.7:  # a part of it gets to the disk
-                    do(arguments[0], arguments[1][: int(g.integers(len(arguments[1])))])
-                raise KilledError
-            return do(*arguments)
-
-        return call
-
-    monkeypatch.setattr(os, "write", dying(real[0]))
-    monkeypatch.setattr(os, "fsync", dying(real[1]))
-    monkeypatch.setattr(os, "replace", dying(real[2]))
-    kills = 0
-    steps = [lambda text=text: add(log, text) for text in parts]
-    while True:
-        left[0] = int(g.integers(1, 9)) if kills < 40 else -1
-        clock = Wall().then(*steps[:2])
-        source = open_source(str(log), detector, clock=clock)
-        journal = None
-        try:
-            journal = Journal(out, source=source.name, model="model")
-            if journal.place is not None:
-                source.close()
-                source = open_source(str(log), detector, clock=clock, saved=journal.place)
-            Watcher(detector, source, journal, form="eve", clock=clock).run()
-        except KilledError:
-            kills += 1
-            if journal is None:
-                source.close()
-        except StopWatchError:
-            if not steps:
-                break
-        finally:
-            del steps[: 2 - len(clock.plan)]
-    assert kills > 5
-    found = []
-    for line in out.read_text().splitlines():
-        try:
-            found.append(json.loads(line)["contraview"]["id"])
-        except ValueError:
-            assert not line.endswith("}}")  # a line that was cut and could not be completed
-    assert sorted(found) == sorted(ids(whole))
 
 
 def test_a_wall_clock_ends_when_its_plan_is_through():

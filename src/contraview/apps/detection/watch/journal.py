@@ -246,7 +246,8 @@ class Journal:
 
 def _identity(line: str | bytes) -> str | None:
     """The id that an alert carries in either form; None for what is no whole record, and for what
-    tells of the watcher itself: that is not derived from the input again.
+    tells of the watcher itself: that is not derived from the input again. A group is another thing
+    than the alert that stands for it.
     """
     try:
         record = json.loads(line)
@@ -257,5 +258,6 @@ def _identity(line: str | bytes) -> str | None:
     for part in ("contraview", "event"):
         found = record.get(part) if isinstance(record, dict) else None
         if isinstance(found, dict) and isinstance(found.get("id"), str):
-            return found["id"]
+            group = record.get("contraview", {}).get("group")
+            return found["id"] + (f" {group}" if group else "")
     return None

@@ -5,19 +5,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from contraview.apps.detection.alerts import write_alerts
+from contraview.apps.detection.conversation import latest
 from contraview.apps.detection.detection import Judge
 from contraview.apps.detection.detector import Detector
-from contraview.apps.detection.reasons import explain
+from contraview.apps.detection.grouping import Groups
+from contraview.apps.detection.reasons import Reason, explain
 from contraview.apps.detection.watch.counters import Counters, export, utc
 from contraview.apps.detection.watch.health import REPEAT, ClockWatch, ModelWatch, Pace
 from contraview.apps.detection.watch.journal import AlertLog
 from contraview.apps.detection.watch.notices import Form, health_line, heartbeat_line
 from contraview.core.plain_text import plain
 from contraview.modalities.flows.kinds.known import kind_named
-from contraview.modalities.flows.live.source import Batch, Clock, Source
+from contraview.modalities.flows.live.source import Batch, Clock, Place, Source
 from contraview.modalities.flows.live.typed import record_time
 
 LOOK: Final = 10.0
@@ -40,6 +43,8 @@ class Watcher:
         max_fpr: the false-alarm rate, where not the model's own.
         model: the model folder, to notice that it changes.
         heartbeat: seconds between two heartbeats.
+        groups: what joins alerts; unset tells each of them.
+        saved: the place of a cursor, for what was on its way when the process before ended.
         counters: a file for the counters, replaced as a whole at every look.
         say: takes a line for a person to read.
         show: takes the counters as one line, every second or so; for a terminal.
@@ -56,6 +61,8 @@ class Watcher:
         max_fpr: float | None = None,
         model: ModelWatch | None = None,
         heartbeat: float = 3_600.0,
+        groups: Groups | None = None,
+        saved: Place | None = None,
         counters: Path | None = None,
         say: Callable[[str], None] = lambda _: None,
         show: Callable[[str], None] = lambda _: None,
@@ -74,6 +81,11 @@ class Watcher:
         self._committed = -COMMIT
         self._since = Counters()
         self._stopping = self._dirty = False
+        self._groups = groups
+        self._due: list[str] = []
+        self._again = False
+        if saved is not None:
+            self._take_up(saved)
 
     def stop(self) -> None:
         """Finish what is in hand, then end; may be called from a signal handler."""
@@ -84,7 +96,11 @@ class Watcher:
         try:
             while not self._stopping and self.step():
                 pass
+            self._tell_again()
             self._judge_all(self._source.rest())
+            if self._groups is not None:
+                self._end(*self._groups.finish())
+            self._tell()
             self._commit(at_once=True)
             self._export()
         finally:
@@ -94,6 +110,7 @@ class Watcher:
 
     def step(self) -> bool:
         """One reading of the source; False at its end."""
+        self._tell_again()
         batch = self._source.read(self._patience())
         if batch is None:
             return False
@@ -101,6 +118,9 @@ class Watcher:
         for trouble in batch.troubles:
             self._report(trouble.sort, trouble.text)
         self._judge_all(batch)
+        if self._groups is not None:
+            self._end(*self._groups.elapse(self._clock.elapsed()))
+        self._tell()
         idle = not batch.received
         if idle and not batch.queued:
             self._log.settle()
@@ -142,14 +162,61 @@ class Watcher:
         judged = self._judge(rows)
         alerts = judged.filter("alert")
         self.counters.flows += judged.height
+        reasons = explain(self._detector, alerts) if alerts.height else []
         if alerts.height:
-            lines: list[str] = []
-            reasons = explain(self._detector, alerts)
-            threshold = self._judge.threshold
-            write_alerts(lines.append, self._form, alerts, reasons, threshold=threshold)
-            self._log.append(lines)
             self.counters.alerts += alerts.height
             self.counters.last_alert = utc(self._clock.time())
+        if self._groups is not None:
+            at = self._clock.elapsed()
+            self._end(*self._groups.add(alerts, reasons, latest(judged), at=at))
+        elif alerts.height:
+            self._log.append(self._lines(alerts, reasons))
+
+    def _lines(self, alerts: pl.DataFrame, reasons: list[list[Reason]]) -> list[str]:
+        lines: list[str] = []
+        threshold = self._judge.threshold
+        write_alerts(lines.append, self._form, alerts, reasons, threshold=threshold)
+        return lines
+
+    def _end(self, groups: pl.DataFrame, reasons: list[list[Reason]]) -> None:
+        """Groups that came to an end are told by `_tell`."""
+        self._due += self._lines(groups, reasons)
+
+    def _tell(self) -> None:
+        """Write the groups that ended.
+
+        Which flows a group holds depends on where the input was cut, so it is not derived again:
+        the cursor has its line before the log has. After a crash between the two, or in the
+        middle of the log's line, the line is written again, and the log leaves out what is there.
+        """
+        if self._due:
+            self._log.commit(self._place(), self.counters.as_json())
+            self._log.append(self._due)
+            self._due, self._dirty = [], True
+
+    def _tell_again(self) -> None:
+        """Write the lines taken up from a cursor. It stands before them: it must not move yet."""
+        if self._again:
+            self._log.append(self._due)
+            self._due, self._again, self._dirty = [], False, True
+
+    def _place(self) -> Place:
+        """Where the source stands, with the groups that are open or have just ended."""
+        place = self._source.place()
+        kept = {} if self._groups is None else self._groups.saved()
+        if self._due:
+            kept["due"] = np.frombuffer("".join(self._due).encode(), np.uint8)
+        return Place(place.facts, place.arrays | kept) if kept else place
+
+    def _take_up(self, saved: Place) -> None:
+        """The groups of a process that did not come to tell them."""
+        groups = self._groups or Groups()
+        groups.restore(saved.arrays, at=self._clock.elapsed())
+        if "due" in saved.arrays:
+            self._due = saved.arrays["due"].tobytes().decode().splitlines(keepends=True)
+        if self._groups is None:  # it told groups, this one does not
+            self._end(*groups.finish())
+        self._again = bool(self._due)
 
     def _report(self, sort: str, text: str) -> None:
         """Write a health alert, unless the same was told within the hour."""
@@ -166,7 +233,7 @@ class Watcher:
     def _commit(self, *, at_once: bool) -> None:
         now = self._clock.elapsed()
         if self._dirty and (at_once or now - self._committed >= COMMIT):
-            self._log.commit(self._source.place(), self.counters.as_json())
+            self._log.commit(self._place(), self.counters.as_json())
             self._committed, self._dirty = now, False
 
     def _look(self) -> None:
