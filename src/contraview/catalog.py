@@ -98,7 +98,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("projection_head", "Projection head study", "Investigating the Benefits of Projection Head for Representation Learning, 2024, arXiv:2403.11391", "images", "embed classify"),
     Entry("remedi", "ReMeDi", "Resources for Multi-domain, Multi-service, Medical Dialogues, 2021, arXiv:2109.00430", "dialogues", "classify respond"),
     Entry("robustness_scaling", "Robustness scaling study", "The Impact of Scaling Training Data on Adversarial Robustness, 2025", "images", "audit"),
-    Entry("scatsimclr", "ScatSimCLR", "Self-supervised contrastive learning with pretext task regularization for small-scale datasets, 2021, arXiv:2108.13939", "images", "embed classify"),
+    Entry("scatsimclr", "ScatSimCLR", "Self-supervised contrastive learning with pretext task regularization for small-scale datasets, 2021, arXiv:2108.13939", "images", "embed search classify", "contraview.systems.scatsimclr:ScatSimCLR"),
     Entry("scgc", "SCGC", "Self-Supervised Contrastive Graph Clustering, 2022, arXiv:2204.12656", "graphs", "embed cluster", "contraview.systems.scgc:Scgc"),
     Entry("selfie", "Selfie", "Self-supervised Pretraining for Image Embedding, 2019, arXiv:1906.02940", "images", "embed search classify", "contraview.systems.selfie:Selfie"),
     Entry("softcon", "SoftCon", "Multi-Label Guided Soft Contrastive Learning for Efficient Earth Observation Pretraining, 2024, arXiv:2405.20462", "images", "embed search classify"),

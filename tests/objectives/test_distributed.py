@@ -23,6 +23,7 @@ from contraview.objectives import (
     masked_mse,
     neighbourhood,
     nt_xent,
+    soft_contrast,
     sup_con,
 )
 from contraview.objectives.negative_cosine import negative_cosine
@@ -41,6 +42,7 @@ def rows() -> dict[str, Tensor]:
         "attack": torch.rand(ROWS, generator=generator) < 0.4,
         "queue": torch.randn(5, 6, generator=generator),
         "shares": torch.rand(ROWS, generator=generator),
+        "several": (torch.rand(ROWS, 3, generator=generator) < 0.4).float(),
     }
 
 
@@ -65,6 +67,9 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
         a + b, a + b, scale=1.5, weights=rest["weights"], exclude_self=True
     ),
     "sup_con": lambda a, b, rest: sup_con(a + b, rest["labels"]),
+    "soft_contrast": lambda a, b, rest: soft_contrast(
+        a, b, rest["several"], rest["several"].flip(1), 0.3
+    ),
     "density_ratio": lambda a, b, _: density_ratio(a.exp().sum(1), b.exp()),
     "neighbourhood": lambda a, b, rest: neighbourhood(a + b, rest["weights"], 1.5),
     "group_divergence": lambda a, b, rest: group_divergence((a + b).softmax(1)),

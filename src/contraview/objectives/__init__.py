@@ -10,6 +10,7 @@ from contraview.objectives.koleo import koleo
 from contraview.objectives.masked_mse import masked_mse
 from contraview.objectives.neighbourhood import neighbourhood
 from contraview.objectives.nt_xent import nt_xent
+from contraview.objectives.soft_contrast import soft_contrast
 from contraview.objectives.sup_con import sup_con
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "neighbourhood",
     "nt_xent",
     "sharpened",
+    "soft_contrast",
     "student_t",
     "sup_con",
 ]
