@@ -53,10 +53,10 @@ class Scattering(nn.Module):
         for level in range(scales + 1):
             size = self.size[0] >> level, self.size[1] >> level
             low = gaussian(size, 0.8 * 2 ** (scales - 1 - level))
-            self.register_buffer(f"phi{level}", low.cfloat(), persistent=False)
+            self.register_buffer(f"phi{level}", low.to(torch.complex64), persistent=False)
             for j in range(level, scales):
                 waves = torch.stack([_morlet(size, j - level, k, turns) for k in range(turns)])
-                self.register_buffer(f"psi{level}{j}", waves.cfloat(), persistent=False)
+                self.register_buffer(f"psi{level}{j}", waves.to(torch.complex64), persistent=False)
             if level == 0:
                 every = torch.cat([self._psi(0, j).real for j in range(scales)]).square().sum(0)
                 both = (every + every.flip(0, 1).roll((1, 1), (0, 1))) / 2
@@ -160,7 +160,7 @@ def _half_shift(length: int, step: int, device: str) -> Complex[Tensor, " n"]:
     """What moves a signal by (step - 1) / 2 pixels; nothing is left of the highest frequency."""
     frequencies = fftfreq(length, dtype=torch.float64)
     moved = torch.exp(2j * math.pi * frequencies * (step - 1) / 2)
-    return moved.masked_fill(frequencies == -0.5, 0).cfloat().to(device)
+    return moved.masked_fill(frequencies == -0.5, 0).to(torch.complex64).to(device)
 
 
 @lru_cache(maxsize=8)
