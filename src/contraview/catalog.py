@@ -95,7 +95,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("mlvgm_views", "MLVGM views", "A Mutual Information Perspective on Multiple Latent Variable Generative Models for Positive View Generation, 2025, arXiv:2501.13718", "images", "embed generate classify"),
     Entry("pixcell", "PixCell", "A generative foundation model for digital histopathology images, 2025, arXiv:2506.05127", "images", "generate", "contraview.systems.pixcell:PixCell"),
     Entry("point_cmae", "Point-CMAE", "Bringing Masked Autoencoders Explicit Contrastive Properties for Point Cloud Self-Supervised Learning, 2024, arXiv:2407.05862", "point clouds", "embed classify", "contraview.systems.point_cmae:PointCmae"),
-    Entry("projection_head", "Projection head study", "Investigating the Benefits of Projection Head for Representation Learning, 2024, arXiv:2403.11391", "images", "embed classify"),
+    Entry("projection_head", "Projection head study", "Investigating the Benefits of Projection Head for Representation Learning, 2024, arXiv:2403.11391", "images", "embed search classify audit", "contraview.systems.projection_head:ProjectionHead"),
     Entry("remedi", "ReMeDi", "Resources for Multi-domain, Multi-service, Medical Dialogues, 2021, arXiv:2109.00430", "dialogues", "classify respond"),
     Entry("robustness_scaling", "Robustness scaling study", "The Impact of Scaling Training Data on Adversarial Robustness, 2025", "images", "audit"),
     Entry("scatsimclr", "ScatSimCLR", "Self-supervised contrastive learning with pretext task regularization for small-scale datasets, 2021, arXiv:2108.13939", "images", "embed search classify", "contraview.systems.scatsimclr:ScatSimCLR"),

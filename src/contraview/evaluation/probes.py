@@ -119,6 +119,30 @@ class LinearProbe:
         return cls(tuple(learnt.facts["classes"]), **learnt.arrays)
 
 
+def cross_validated(
+    vectors: Vectors, labels: Shaped[np.ndarray, " n"], *, c: float = 1.0, folds: int = 5
+) -> float:
+    """Accuracy of a linear probe on rows that it was not fitted on, over stratified folds.
+
+    Rows with an empty label and classes with a single row are left out; there are fewer folds
+    where the smallest class has fewer rows.
+
+    Raises:
+        InputError: fewer than two classes with two rows.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    classes, counts = np.unique(labels[labels != ""], return_counts=True)
+    used = np.isin(labels, classes[counts > 1])
+    vectors, names = vectors[used], labels_of(labels[used], int(used.sum()))
+    parts = StratifiedKFold(min(folds, counts[counts > 1].min()), shuffle=True, random_state=0)
+    right = 0
+    for fitted, asked in parts.split(vectors, names):
+        probe = LinearProbe.fit(vectors[fitted], names[fitted], c=c)
+        right += int((probe.predict(vectors[asked]) == names[asked]).sum())
+    return right / len(names)
+
+
 def tuned_svm(
     vectors: Vectors,
     labels: Shaped[np.ndarray, " n"],

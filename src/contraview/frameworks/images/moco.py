@@ -35,11 +35,11 @@ class QueueContrast(Contrast):
 
     def __init__(self, encoder: Encoder, config: MoCoConfig, seed: int) -> None:
         super().__init__()
-        projection, self.width = head(
+        self.head, self.width = head(
             config.head, encoder.outputs, config.hidden, config.outputs,
             kappa=config.kappa, seed=seed,
         )  # fmt: skip
-        self.student = Student(nn.Sequential(encoder, projection))
+        self.student = Student(nn.Sequential(encoder, self.head))
         self.queue = KeyQueue(config.queue, self.width)
         self.scale, self.momentum = 1 / config.temperature, config.momentum
 

