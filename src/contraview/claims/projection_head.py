@@ -68,7 +68,8 @@ class _Disrupted(ProjectionHead):
         two = super().views_of(images, run)
 
         def views(rows: Int[Tensor, " b"], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-            return tuple(self._disrupted(view, generator) for view in two(rows, generator))
+            one, other = two(rows, generator)
+            return self._disrupted(one, generator), self._disrupted(other, generator)
 
         return views
 

@@ -15,7 +15,7 @@ from contraview.evaluation.probes import cross_validated
 from contraview.frameworks.images.two_views import Contrast
 from contraview.frameworks.images.variant import Variant, VariantConfig
 from contraview.modalities.images.data import Images, read_images
-from contraview.modalities.images.nets import ImageEncoder
+from contraview.modalities.images.nets import Encoder
 from contraview.systems.projection_head.layers import (
     ENCODER,
     layer_names,
@@ -67,7 +67,7 @@ class ProjectionHead(Variant):
 
     head: nn.Module
 
-    def contrast(self, encoder: ImageEncoder, seed: int) -> Contrast:
+    def contrast(self, encoder: Encoder, seed: int) -> Contrast:
         """That of the base, whose head is kept."""
         made = super().contrast(encoder, seed)
         self.head = made.head
@@ -122,7 +122,7 @@ class ProjectionHead(Variant):
         set_weights(self.head, learnt.part("head").arrays)
         self.head.eval()
 
-    def _need_layer(self, encoder: ImageEncoder) -> None:
+    def _need_layer(self, encoder: Encoder) -> None:
         names = layer_names(encoder, self.head)
         if self.config.layer not in names:
             raise InputError(
