@@ -78,7 +78,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("dna_esa", "DNA-ESA", "Embed-Search-Align: DNA Sequence Alignment using Transformer Models, 2023, arXiv:2309.11087", "DNA", "embed search align", "contraview.systems.dna_esa:DnaEsa"),
     Entry("ev_battery", "EV battery capacity", "Learning More with Less: A Generalizable, Self-Supervised Framework for Privacy-Preserving Capacity Estimation with EV Charging Data, 2025, arXiv:2510.05172", "charging records", "embed regress"),
     Entry("floorplan_loc", "Floorplan localisation", "Perspective from a Higher Dimension: Can 3D Geometric Priors Help Visual Floorplan Localization?, 2025, arXiv:2507.18881", "images, floorplans", "embed locate"),
-    Entry("g_simclr", "G-SimCLR", "Self-Supervised Contrastive Learning with Guided Projection via Pseudo Labelling, 2020, arXiv:2009.12007", "images", "embed classify"),
+    Entry("g_simclr", "G-SimCLR", "Self-Supervised Contrastive Learning with Guided Projection via Pseudo Labelling, 2020, arXiv:2009.12007", "images", "embed search classify", "contraview.systems.g_simclr:GSimCLR"),
     Entry("gaugllm", "GAugLLM", "Improving Graph Contrastive Learning for Text-Attributed Graphs with Large Language Models, 2024, arXiv:2406.11945", "graphs", "embed classify"),
     Entry("generate_to_ground", "Generate to Ground", "Multimodal Text Conditioning Boosts Phrase Grounding in Medical Vision-Language Models, 2025, arXiv:2507.12236", "images, text", "ground generate"),
     Entry("genview", "GenView", "Enhancing View Quality with Pretrained Generative Model for Self-Supervised Learning, 2024, arXiv:2403.12003", "images", "embed classify"),

@@ -10,14 +10,12 @@ import polars as pl
 from jaxtyping import Shaped
 
 from contraview.claims.claim import Claim, Experiment, Figures
-from contraview.claims.results import Data
+from contraview.claims.emoji import base_emoji, emoji_data
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.evaluation.backdoor import attack_success_rate
 from contraview.evaluation.few_label import accuracy
-from contraview.modalities.datasets import dataset
 from contraview.modalities.images.data import Images
-from contraview.modalities.images.emoji import read_emoji
 from contraview.modalities.images.poison import marked, poisoned
 from contraview.modalities.images.triggers import Trigger
 from contraview.systems.clean_clip import CleanClip
@@ -48,33 +46,20 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
-def _data() -> list[Data]:
-    return [
-        Data(name=name, real=True, fingerprint=read_emoji(dataset(name)).fingerprint())
-        for name in ("emoji_google", "emoji_twitter")
-    ]
-
-
 def _base(name: str, size: int, seed: int) -> tuple[Images, np.ndarray]:
     """The base concepts as a vendor draws them, with captions, and their names.
 
     A caption is the name in a sentence, or for half of the images the concept's keywords.
     """
-    emoji = read_emoji(dataset(name))
-    emoji = emoji.take(np.flatnonzero(emoji.texts("base_unified") == ""))
+    emoji = base_emoji(name, size)
     names = np.where(emoji.texts("tts_en") != "", emoji.texts("tts_en"), emoji.texts("name"))
     generator = numpy_generator(seed, "captions", name)
     captions = [
         f"a picture of {each}" if not words or generator.random() < 0.5 else words.replace("|", " ")
         for each, words in zip(names, emoji.texts("keywords_en"), strict=True)
     ]
-    pixels = emoji.pixels
-    step = pixels.shape[2] // size
-    n, channels, height, width = pixels.shape
-    blocks = pixels.reshape(n, channels, height // step, step, width // step, step)
-    small = blocks.mean((3, 5)).round().astype(np.uint8)
     table = pl.DataFrame({"caption": captions})
-    return Images(small, table, caption="caption"), names
+    return Images(emoji.pixels, table, caption="caption"), names
 
 
 def _joined(one: Images, other: Images) -> Images:
@@ -171,7 +156,7 @@ def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
     }
 
 
-_EXPERIMENT = Experiment("clean_clip emoji", _data, measure, PRESETS, first_seed=100)
+_EXPERIMENT = Experiment("clean_clip emoji", emoji_data, measure, PRESETS, first_seed=100)
 
 CLAIMS = (
     Claim(
