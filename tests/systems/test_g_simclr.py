@@ -44,10 +44,10 @@ def flat_colours():
 def test_pseudo_classes_of_plain_colours_are_the_colours_and_repeat_themselves():
     images = flat_colours()
     settings = PseudoClasses(count=3, widths=(8, 16), steps=60)
-    found = settings.of(images, 12, Run(seed=0))
+    found = settings.find(images, 12, Run(seed=0))
     pairs = set(zip(found.tolist(), (np.arange(60) % 3).tolist(), strict=True))
     assert len(pairs) == 3
-    np.testing.assert_array_equal(found, settings.of(images, 12, Run(seed=0)))
+    np.testing.assert_array_equal(found, settings.find(images, 12, Run(seed=0)))
 
 
 def test_there_are_as_many_pseudo_classes_as_images_a_batch_unless_told():

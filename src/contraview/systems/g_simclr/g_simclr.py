@@ -19,7 +19,7 @@ class GSimCLRConfig(VariantConfig):
     """Settings of G-SimCLR; all of the base's are among them."""
 
     batch: int = Field(64, ge=2, description="images a step, each with two views; paper 64")
-    pseudo: PseudoClasses = Field(PseudoClasses(), description="how pseudo-classes are found")
+    pseudo: PseudoClasses = Field(PseudoClasses.of(), description="how pseudo-classes are found")
     group_by: str | None = Field(
         None,
         description="a column of the images' table to take in place of pseudo-classes: what is "
@@ -77,7 +77,7 @@ class GSimCLR(Variant):
         if self.config.group_by is not None:
             named = images.texts(self.config.group_by)
             return np.unique(named, return_inverse=True)[1].astype(np.int64)
-        return self.config.pseudo.of(images, self.config.batch, run)
+        return self.config.pseudo.find(images, self.config.batch, run)
 
     def batches(self, images: Images, run: Run) -> Batches:
         """Batches of different groups."""

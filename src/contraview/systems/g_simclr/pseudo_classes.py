@@ -36,7 +36,7 @@ class PseudoClasses(Config):
     batch: int = Field(64, ge=1, description="images a step of the autoencoder")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of the autoencoder, AdamW")
 
-    def of(self, images: Images, count: int, run: Run) -> Int[np.ndarray, " n"]:
+    def find(self, images: Images, count: int, run: Run) -> Int[np.ndarray, " n"]:
         """The pseudo-class of each image, at most ``count`` of them unless settings say another.
 
         The latent of an image is the mean of the autoencoder's map over positions.
@@ -58,7 +58,9 @@ class PseudoClasses(Config):
         latents = embedded(network.encoder, images)
         draw = numpy_generator(run.seed, "pseudo-classes")
         means = KMeans(
-            min(self.count or count, len(images)), n_init=1, random_state=int(draw.integers(2**31))
+            min(self.count or count, len(images)),
+            n_init="auto",
+            random_state=int(draw.integers(2**31)),
         )
         return means.fit_predict(latents).astype(np.int64)
 
