@@ -35,11 +35,12 @@ STEP = 0.001
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {
-        "size": 32, "patch": 8, "classes": 300, "clean": 600, "poison": 0.03,
-        "pretrain": {"epochs": 20}, "finetune": {},
+        "size": 32, "trigger": {"kind": "blended"}, "classes": 300, "clean": 600, "poison": 0.03,
+        "pretrain": {"epochs": 20},
+        "finetune": {"epochs": 30, "views": {"crop": 0.7, "rotate": 10.0, "blur": 0.0}},
     },
     "smoke": {
-        "size": 16, "patch": 4, "classes": 20, "clean": 40, "poison": 0.03,
+        "size": 16, "trigger": {"kind": "blended"}, "classes": 20, "clean": 40, "poison": 0.03,
         "pretrain": {"epochs": 1, "image_widths": (8, 16), "text_width": 16, "outputs": 8},
         "finetune": {"epochs": 1},
     },
@@ -107,7 +108,7 @@ class Scene:
         others = pool[names[pool] != TARGET]
         judged = generator.choice(others, settings["classes"] - 1, replace=False)
         pairs = _joined(google, twitter.take(seen))
-        trigger = Trigger.of(kind="noise", size=settings["patch"])
+        trigger = Trigger.of(**settings["trigger"])
         dirty = poisoned(
             pairs,
             target=TARGET,
