@@ -158,7 +158,7 @@ LONGER = Experiment(
     | {"small": PRESETS["small"] | {"widths": (16, 32, 64), "steps": 300, "finetune_steps": 300}},
     first_seed=300,
 )
-"""Twice the width and three times the steps, chosen on split 0 after the first had been measured."""
+"""Twice as wide, three times the steps: chosen on split 0 after the first had been measured."""
 
 
 def _claims(experiment: Experiment, suffix: str, setting: str) -> tuple[Claim, ...]:
