@@ -112,7 +112,9 @@ def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
         note(FILTER, count, _filtered(labelled, judged))
         note(OBSERVER, count, second[test])
     few, many = (figures[f"Dice, {count} masks"] for count in (FEW, MANY))
-    figures[DROP] = {arm: 1 - few[arm] / many[arm] for arm in (METHOD, SCRATCH, FILTER)}
+    figures[DROP] = {  # where nothing is found, nothing is lost
+        arm: 1 - few[arm] / many[arm] if many[arm] else 0.0 for arm in (METHOD, SCRATCH, FILTER)
+    }
     return figures
 
 
