@@ -166,11 +166,15 @@ def blurred(
     Rows and columns are multiplied by band matrices that sum to one, also at the border: on small
     images cheaper than one convolution an image.
     """
-    n, _, height, width = pixels.shape
-    sigmas = _uniform(n, generator, min(0.1, sigma), sigma)
-    chosen = _chosen(n, generator, chance)
-    down, across = _band(sigmas, height), _band(sigmas, width)
-    return torch.where(chosen, down @ pixels @ across.transpose(2, 3), pixels)
+    sigmas = _uniform(len(pixels), generator, min(0.1, sigma), sigma)
+    chosen = _chosen(len(pixels), generator, chance)
+    return torch.where(chosen, smoothed(pixels, sigmas), pixels)
+
+
+def smoothed(pixels: Pixels, sigmas: Float[Tensor, " n"]) -> Pixels:
+    """Each image blurred by a Gaussian of its own sigma above 0, in pixels; cut at the border."""
+    height, width = pixels.shape[2:]
+    return _band(sigmas, height) @ pixels @ _band(sigmas, width).transpose(2, 3)
 
 
 def _band(sigmas: Float[Tensor, " n"], length: int) -> Float[Tensor, "n 1 l l"]:
