@@ -1,11 +1,13 @@
 """What every system of the catalog promises, whatever it is about."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import contraview
 from contraview.catalog import ENTRIES
@@ -63,6 +65,34 @@ def test_same_seed_same_result_other_seed_other_result(entry):
     if tiny.of(entry.slug).seeded:
         other = answers(fitted(entry, seed=1), entry)
         assert any(not same(other[verb], first[verb]) for verb in first)
+
+
+@every_system
+def test_after_ctrl_c_the_same_command_goes_on_to_the_same_result(entry, tmp_path, monkeypatch):
+    stepped = torch.optim.AdamW.step
+    steps = []
+
+    def counted(self, *arguments, **named):
+        steps.append(1)
+        if len(steps) == stop:
+            signal.raise_signal(signal.SIGINT)
+        return stepped(self, *arguments, **named)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", counted)
+    stop = 0
+    whole = tiny.of(entry.slug).fit(new(entry), Run(seed=0))
+    if len(steps) < 2:
+        pytest.skip(f"{entry.slug} takes no training steps on its tiny data")
+    total = len(steps)
+    stop, steps = (2 * total + 2) // 3, []
+    with pytest.raises(KeyboardInterrupt):
+        tiny.of(entry.slug).fit(new(entry), Run(tmp_path / "run", seed=0))
+    assert len(steps) == stop
+    stop, left, steps = 0, total - stop, []
+    again = tiny.of(entry.slug).fit(new(entry), Run(tmp_path / "run", seed=0))
+    for verb, answer in answers(whole, entry).items():
+        assert same(answers(again, entry)[verb], answer), verb
+    assert len(steps) == left
 
 
 @every_system

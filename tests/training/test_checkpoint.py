@@ -77,6 +77,31 @@ def test_round_trip_continues_bit_for_bit(path):
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
+def test_weights_in_another_memory_order_continue_bit_for_bit(path):
+    def some_steps(model, optimizer, steps):
+        pixels = torch.linspace(-1, 1, 2 * 3 * 8 * 8).view(2, 3, 8, 8).sin()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            model(pixels).square().mean().backward()
+            optimizer.step()
+
+    def fresh():
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        return model, torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+
+    whole, optimizer = fresh()
+    some_steps(whole, optimizer, 3)
+    write_checkpoint(path, Checkpoint(3, SETTINGS, {}, collect(whole, optimizer)))
+    some_steps(whole, optimizer, 3)
+    checkpoint = read_checkpoint(path, SETTINGS)
+    assert checkpoint is not None
+    resumed, optimizer = fresh()
+    restore(resumed, optimizer, checkpoint.tensors)
+    some_steps(resumed, optimizer, 3)
+    assert torch.equal(resumed.weight, whole.weight)
+
+
 def test_a_checkpoint_is_tensors_by_name_and_json(path):
     tensors = load_file(path)
     assert {"model.a.weight", "model.b.weight", "optimizer.exp_avg_sq.a.bias"} <= tensors.keys()

@@ -79,18 +79,29 @@ def restore(
 ) -> None:
     """Put back what `collect` took from a model of the same `network`."""
     model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
+    parameters = dict(model.named_parameters())
     moments: dict[str, dict[str, Tensor]] = {}
     for full_name, value in tensors.items():
         part, _, rest = full_name.partition(".")
         if part == "optimizer":
             key, _, name = rest.partition(".")
-            # The file may be memory-mapped, and the optimiser writes in place: a clone.
-            moments.setdefault(name, {})[key] = value.clone()
-    names = {parameter: name for name, parameter in model.named_parameters()}
+            moments.setdefault(name, {})[key] = _laid_out(value, parameters[name])
+    names = {parameter: name for name, parameter in parameters.items()}
     order = [names[p] for group in optimizer.param_groups for p in group["params"]]
     state = {number: moments[name] for number, name in enumerate(order) if name in moments}
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """A copy of ``value`` in the parameter's memory order (channels last, say), where they match.
+
+    A copy, since the file may be memory-mapped and the optimiser writes in place; in that order,
+    since the fused optimiser walks through both without looking at strides.
+    """
+    if value.shape != parameter.shape:
+        return value.clone()
+    return torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
