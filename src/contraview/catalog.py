@@ -101,7 +101,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("scatsimclr", "ScatSimCLR", "Self-supervised contrastive learning with pretext task regularization for small-scale datasets, 2021, arXiv:2108.13939", "images", "embed search classify", "contraview.systems.scatsimclr:ScatSimCLR"),
     Entry("scgc", "SCGC", "Self-Supervised Contrastive Graph Clustering, 2022, arXiv:2204.12656", "graphs", "embed cluster", "contraview.systems.scgc:Scgc"),
     Entry("selfie", "Selfie", "Self-supervised Pretraining for Image Embedding, 2019, arXiv:1906.02940", "images", "embed search classify", "contraview.systems.selfie:Selfie"),
-    Entry("softcon", "SoftCon", "Multi-Label Guided Soft Contrastive Learning for Efficient Earth Observation Pretraining, 2024, arXiv:2405.20462", "images", "embed search classify"),
+    Entry("softcon", "SoftCon", "Multi-Label Guided Soft Contrastive Learning for Efficient Earth Observation Pretraining, 2024, arXiv:2405.20462", "images", "embed search classify", "contraview.systems.softcon:SoftCon"),
     Entry("spark_ct", "SparK for small CT sets", "Self-Supervised Pre-Training with Contrastive and Masked Autoencoder Methods for Dealing with Small Datasets in Deep Learning for Medical Imaging, 2023, arXiv:2308.06534", "images", "embed classify"),
     Entry("table_integration", "Robust table integration", "Robust Table Integration in Data Lakes, 2024, arXiv:2412.00324", "tables", "link cluster integrate"),
     Entry("teminal", "TeminAL", "Enhancing Audio-Language Models through Self-Supervised Post-Training with Text-Audio Pairs, 2024, arXiv:2408.09269", "audio, text", "embed search classify"),

@@ -27,12 +27,15 @@ class Scores(Protocol):
 
 @runtime_checkable
 class Classifies(Protocol):
-    """Rows in, one probability a class and row out."""
+    """Rows in, one probability a class and row out.
+
+    A system that has ``several = True`` speaks of items that may have several classes each.
+    """
 
     classes: tuple[str, ...]
 
     def classify(self, data: Any, /) -> Float[np.ndarray, "n c"]:
-        """The probability of each class; rows sum to one."""
+        """The probability of each class; rows sum to one, but where items have ``several``."""
         ...
 
 

@@ -15,6 +15,7 @@ from contraview.core.model_folder import write_json
 from contraview.evaluation import few_label
 from contraview.evaluation.clustering import clustering_figures
 from contraview.evaluation.detection import detection_figures
+from contraview.evaluation.multi_label import average_precisions, multi_hot, multi_label_map
 from contraview.evaluation.regression import regression_figures
 from contraview.evaluation.reidentification import reidentification_figures
 from contraview.evaluation.segmentation import segmentation_figures
@@ -69,7 +70,14 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
         return {"rows": len(data), **system.backtest(data)}
     labels = data.labels()
     figures: dict[str, Any] = {"rows": len(labels)}
-    if hasattr(system, "classify") and _classes(system):
+    if getattr(system, "several", False) and _classes(system):
+        truth, _ = multi_hot(labels, system.classes)
+        known = truth.any(1)
+        scores = system.classify(data)[known]
+        figures["mAP"] = multi_label_map(truth[known], scores)
+        every = zip(system.classes, average_precisions(truth[known], scores), strict=True)
+        figures |= {f"average precision, {c}": float(p) for c, p in every if np.isfinite(p)}
+    elif hasattr(system, "classify") and _classes(system):
         predicted = np.asarray(system.classes)[system.classify(data).argmax(axis=1)]
         figures["macro F1"] = few_label.macro_f1(labels, predicted)
         figures["accuracy"] = few_label.accuracy(labels, predicted)

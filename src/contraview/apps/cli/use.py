@@ -60,8 +60,12 @@ def columns(verb: str, system: Any, data: Any) -> pl.DataFrame:
     if verb == "embed":
         return pl.DataFrame(answer, schema=[f"e{i}" for i in range(answer.shape[1])])
     if verb == "classify":
-        best = answer.argmax(axis=1)
-        names = pl.Series("predicted", [system.classes[i] for i in best], dtype=pl.String)
+        if getattr(system, "several", False):
+            likely = [";".join(c for c, p in zip(system.classes, row, strict=True) if p >= 0.5)
+                      for row in answer]  # fmt: skip
+        else:
+            likely = [system.classes[i] for i in answer.argmax(axis=1)]
+        names = pl.Series("predicted", likely, dtype=pl.String)
         each = {f"p_{name}": answer[:, i] for i, name in enumerate(system.classes)}
         return pl.DataFrame({"predicted": names, **each})
     return pl.DataFrame({COLUMN[verb]: answer})

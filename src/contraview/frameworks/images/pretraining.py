@@ -85,9 +85,12 @@ class ImagePretraining(System):
         "tiny": {"widths": (16, 32, 64), "steps": 200, "batch": 64},
     }
 
+    Probe: ClassVar[type[Any]] = LinearProbe
+    """What reads classes off embeddings."""
+
     encoder: Encoder
     shape: tuple[int, int, int]
-    probe: LinearProbe | None = None
+    probe: Any = None
 
     @abstractmethod
     def method(self, encoder: Encoder, images: Images, run: Run) -> Method:
@@ -166,7 +169,7 @@ class ImagePretraining(System):
         images = self.images_of(images)
         names = labels_of(labels, len(images))
         known = np.flatnonzero(names != "")
-        self.probe = LinearProbe.fit(
+        self.probe = self.Probe.fit(
             self.embed(images.take(known)), names[known], c=self.config.probe_c
         )
         return self
@@ -207,7 +210,7 @@ class ImagePretraining(System):
         distance, place = nearest(bank, asked, k, metric="cosine")
         return place.numpy(), 1 - distance.numpy()
 
-    def _need_probe(self) -> LinearProbe:
+    def _need_probe(self) -> Any:
         self.need_fit()
         if self.probe is None:
             raise InputError(f"{self.slug}: learnt no classes; fit with labels")
@@ -230,7 +233,7 @@ class ImagePretraining(System):
         set_weights(self.encoder, learnt.part("encoder").arrays)
         self.encoder.eval()
         if "probe" in learnt.facts:
-            self.probe = LinearProbe.restore(learnt.part("probe"))
+            self.probe = self.Probe.restore(learnt.part("probe"))
 
 
 @torch.inference_mode()

@@ -132,7 +132,8 @@ class Images:
 
 def _said(shape: Sequence[int]) -> str:
     channels, height, width = shape
-    return f"{width} x {height} pixels in {'grey' if channels == 1 else 'colour'}"
+    colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} bands")
+    return f"{width} x {height} pixels in {colour}"
 
 
 class ImageSource(Config):

@@ -108,6 +108,21 @@ DATASETS: Final = (
         ),
     ),
     Dataset(
+        name="sentinel2_chip",
+        about="a chip of Sentinel-2: blue, green, red and near infrared, 300 x 300 pixels of 10 m, "
+        "reflectance times 10,000; from PyPI's spyndex, see contraview.modalities.images.earth",
+        licence="MIT",
+        editions=(
+            (
+                File(
+                    "S2_10m.json",
+                    "09c41f19340407f84017a89460822539e9380aed673bfc1538fa532f9443ef2f",
+                    member=Member("pypi", "spyndex==0.12.0", "spyndex/data/S2_10m.json"),
+                ),
+            ),
+        ),
+    ),
+    Dataset(
         name="hne_cmu1",
         about="one region of the H&E slide CMU-1 (OpenSlide test data), colour 2967 x 2220, 20x",
         licence="CC0-1.0",

@@ -1,6 +1,6 @@
 """Where images come from: folders, tables of files, archives and arrays, as parts in order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from glob import glob
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from PIL import Image
 
 from contraview.core.errors import InputError
@@ -26,6 +26,8 @@ from contraview.modalities.images.arrays import (
 from contraview.modalities.images.files import SUFFIXES, Frame, Header, decoded, header
 from contraview.modalities.images.tables import TABLES, files_of, read_table
 
+Understand = Callable[[Any, str], Shaped[np.ndarray, "n c h w"]]
+"""An array as it was given, and what to call it in errors; the images."""
 LABEL: Final = "label"
 """The column of class sub-folders and of IDX labels."""
 IN_MEMORY: Final = 2**31
@@ -49,7 +51,7 @@ class Part:
     where: str
     table: pl.DataFrame
     files: tuple[Path, ...] = ()
-    pixels: UInt8[np.ndarray, "n c h w"] | None = None
+    pixels: Shaped[np.ndarray, "n c h w"] | None = None
     root: Path | None = None
     arrays: Mapping[str, Any] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
@@ -140,19 +142,22 @@ def _room(shape: tuple[int, int, int, int]) -> UInt8[np.ndarray, "n c h w"]:
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
-def take_in(source: Any, images: str | None, masks: str | None = None) -> list[Part]:
+def take_in(
+    source: Any, images: str | None, masks: str | None = None, understand: Understand = pixels_of
+) -> list[Part]:
     """What a person gave, as parts.
 
     Args:
         source: see `read_images`.
         images: the column of a table, or the array of an archive, that holds the images.
         masks: the array of an archive that holds masks and could be taken for images.
+        understand: makes [n, c, h, w] of an array of images.
     """
     if is_array(source):
-        pixels = pixels_of(source, "the array")
+        pixels = understand(source, "the array")
         return [Part("the array", pl.DataFrame({"row": range(len(pixels))}), pixels=pixels)]
     if isinstance(source, Mapping):
-        return [_arrays(source, images, masks, "the arrays")]
+        return [_arrays(source, images, masks, "the arrays", understand)]
     if isinstance(source, pl.DataFrame) or type(source).__module__.startswith("pandas"):
         frame = source if isinstance(source, pl.DataFrame) else pl.from_pandas(source)
         return [_table(frame, Path(), images, "the table")]
@@ -162,7 +167,8 @@ def take_in(source: Any, images: str | None, masks: str | None = None) -> list[P
             f"images cannot be read from {type(source).__name__}; expected a folder, files, a "
             "table with a column of files, or arrays"
         )
-    return _paths([path for name in named for path in _expanded(name)], images, masks)
+    paths = [path for name in named for path in _expanded(name)]
+    return _paths(paths, images, masks, understand)
 
 
 def _expanded(name: str | Path) -> list[Path]:
@@ -177,7 +183,9 @@ def _expanded(name: str | Path) -> list[Path]:
     return found
 
 
-def _paths(paths: Sequence[Path], images: str | None, masks: str | None) -> list[Part]:
+def _paths(
+    paths: Sequence[Path], images: str | None, masks: str | None, understand: Understand
+) -> list[Part]:
     if not paths:
         raise InputError("no images; expected at least one folder or file")
     parts: list[Part] = []
@@ -189,7 +197,7 @@ def _paths(paths: Sequence[Path], images: str | None, masks: str | None) -> list
         elif is_idx(path):
             idx.append(path)
         elif path.suffix == ".npz":
-            parts.append(_arrays(read_npz(path), images, masks, str(path)))
+            parts.append(_arrays(read_npz(path), images, masks, str(path), understand))
         elif path.name.endswith(TABLES):
             parts.append(_table(read_table(path), path.parent, images, str(path)))
         else:
@@ -218,9 +226,15 @@ def _table(table: pl.DataFrame, root: Path, images: str | None, where: str) -> P
     return Part(where, table, files=files_of(table, root, images, where), root=root)
 
 
-def _arrays(arrays: Mapping[str, Any], images: str | None, masks: str | None, where: str) -> Part:
+def _arrays(
+    arrays: Mapping[str, Any],
+    images: str | None,
+    masks: str | None,
+    where: str,
+    understand: Understand,
+) -> Part:
     name = images_among(arrays, images, masks, where)
-    pixels = pixels_of(arrays[name], f"{where}, array {name!r}")
+    pixels = understand(arrays[name], f"{where}, array {name!r}")
     columns = columns_among(arrays, name) or {"row": np.arange(len(pixels))}
     return Part(where, pl.DataFrame(columns), pixels=pixels, arrays=arrays)
 

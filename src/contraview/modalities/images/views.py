@@ -1,8 +1,8 @@
 """Views of images: batched, from an explicit generator, on pixels [n, c, h, w] from 0 to 1.
 
-Each image of a batch gets its own draw. Colour operations stay within 0 to 1; grey images take no
-part in those that need colour. Strengths and order are SimCLR's (Chen et al. 2020,
-arXiv 2002.05709, appendix A), where not said otherwise.
+Each image of a batch gets its own draw. Colour operations stay within 0 to 1; images that have no
+red, green and blue take no part in those that need them. Strengths and order are SimCLR's (Chen et
+al. 2020, arXiv 2002.05709, appendix A), where not said otherwise.
 """
 
 import math
@@ -115,7 +115,8 @@ def jittered(
 
     In this order, where SimCLR's code draws one; hue turns the colour plane of YIQ by up to
     ``.2 strength`` of a full circle, which costs a product with a 3 x 3 matrix where the way
-    through HSV costs branches. Grey images get brightness and contrast alone.
+    through HSV costs branches. Grey images, and those of other bands than red, green and blue, get
+    brightness and contrast alone.
     """
     n = len(pixels)
     reach = 0.8 * strength
@@ -136,9 +137,9 @@ def jittered(
 
 
 def luma(pixels: Pixels) -> Float[Tensor, "n 1 h w"]:
-    """The grey of each pixel."""
-    if pixels.shape[1] == 1:
-        return pixels
+    """The grey of each pixel; of bands that are not red, green and blue their mean."""
+    if pixels.shape[1] != 3:
+        return pixels.mean(1, keepdim=True)
     weights = pixels.new_tensor(_LUMA)[None, :, None, None]
     return (pixels * weights).sum(1, keepdim=True)
 
