@@ -1,6 +1,8 @@
 # Everything a fresh machine needs: `make demo`, `make test`. Each sets up .venv first, once.
 
 PYTHON ?= python3
+# What is installed beside the package; CI adds the optional parts that tests can use.
+EXTRAS ?= dev
 BIN := .venv/bin
 # uv does not read pip's own settings: hand it pip's folder of wheels where there is one, else let
 # it choose the torch build that fits this machine.
@@ -36,5 +38,5 @@ clean:
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV_SETTINGS) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	$(UV_SETTINGS) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
