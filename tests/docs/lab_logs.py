@@ -1,4 +1,4 @@
-"""The lab's flows as Zeek's conn.log and Suricata's eve.json would have told of them."""
+"""The lab's flows as Zeek, Suricata and Argus would have told of them."""
 
 import gzip
 import json
@@ -54,6 +54,12 @@ def suricata(rows):
             lines.append(dns | {"event_type": "dns", "dns": {"rrname": "lab.example"}})
         lines.append(record)
     return [json.dumps(line, separators=(",", ":")) + "\n" for line in lines]
+
+
+def argus(rows):
+    """A line of column names, then one line a flow."""
+    names = "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes"
+    return [f"{names},SrcBytes,Label\n", *(",".join(map(str, _record(row))) + "\n" for row in rows)]
 
 
 def _community_id(row):
@@ -135,3 +141,29 @@ def _flow(row, number):
         flags |= 0x04 if row["flag_rst"] else 0
         record["tcp"] = {"tcp_flags_ts": f"{flags:02x}", "tcp_flags_tc": f"{flags:02x}"}
     return record
+
+
+def _record(row):
+    _, sent_packets, sent_bytes = _sizes(row, "fwd")
+    _, got_packets, got_bytes = _sizes(row, "bwd")
+    state = "CON" if got_packets else "INT"
+    if row["ip_prot"] == 6:
+        ended = ("F" if row["flag_fin"] else "") + ("R" if row["flag_rst"] else "")
+        state = f"S{'PA' if sent_packets > 1 else ''}{ended}_{f'SPA{ended}' if got_packets else ''}"
+    return (
+        row["timestamp"].strftime("%Y/%m/%d %H:%M:%S.%f"),
+        f"{row['flow_duration'] / 1e6:.6f}",
+        NAMES[row["ip_prot"]],
+        row["src_addr"],
+        row["src_port"],
+        "  <->" if got_packets else "   ->",
+        row["dst_addr"],
+        row["dst_port"],
+        state,
+        0,
+        0,
+        sent_packets + got_packets,
+        sent_bytes + got_bytes,
+        sent_bytes,
+        "",
+    )

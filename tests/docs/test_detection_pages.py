@@ -17,6 +17,9 @@ import lab_logs
 from alert_fields import ECS, SOMETIMES
 
 DOCS = Path(__file__).parents[2] / "docs"
+ENDS = ("src_ip", "src_port", "dest_ip", "dest_port")
+COLUMNS = ("SrcAddr", "Sport", "DstAddr", "Dport")
+"""What alerts and Argus call the ends of a flow."""
 TEXTS = {"date", "keyword", "match_only_text", "ip"}
 """What Elastic holds texts as."""
 
@@ -142,6 +145,52 @@ def test_suricata(run, tmp_path):
     seen = records(tmp_path / "seen.json")
     assert {record["flow_id"] for record in seen} == {alert["flow_id"] for alert in alerts}
     assert {record["event_type"] for record in seen} == {"flow", "dns"}
+
+
+@pytest.fixture(scope="module")
+def argus(run, tmp_path_factory):
+    """A folder with flow records in which the commands of the page have run; what they said."""
+    folder = tmp_path_factory.mktemp("argus")
+    for name, day in (("quiet", 1), ("monday", 2), ("today", 3)):
+        lines = lab_logs.argus(lab_logs.flows(day, benign_only=day < 3))
+        (folder / f"{name}.binetflow").write_text("".join(lines))
+    return folder, run(commands("recipes/argus.md"), folder)
+
+
+def test_argus(argus):
+    folder, said = argus
+    assert "WHO" in said
+    alerts = records(folder / "alerts.jsonl")
+    flows = pl.read_csv(folder / "today.binetflow", infer_schema=False)
+    known = set(flows.select(COLUMNS).rows())
+    for alert in alerts:
+        assert tuple(str(alert[end]) for end in ENDS) in known
+    share = {kind: found / count for kind, (found, count) in lab_logs.found(alerts, 3).items()}
+    assert share["benign"] < 0.02 < max(share.values()), share
+
+
+@pytest.mark.parametrize("name", ["slips_test5-mixed", "slips_test4-malicious"])
+def test_stored_binetflow_runs_through_the_same_model(argus, run, name):
+    stored = os.environ.get("CONTRAVIEW_DATA")
+    if stored is None:
+        pytest.skip("CONTRAVIEW_DATA does not say where the stored logs are")
+    log = Path(stored) / "nids" / f"{name}.binetflow.gz"
+    said = run(f"contraview detect model {log} --max-fpr 0.05", argus[0])
+    with gzip.open(log, "rt") as file:
+        first = file.readline()
+        separator = "," if "," in first else "\t"
+        columns = first.rstrip("\n").split(separator)
+        rows = [dict(zip(columns, line.split(separator), strict=False)) for line in file]
+    known = {tuple(row[column].strip() for column in COLUMNS) for row in rows}
+    alerts = [json.loads(line) for line in said.splitlines()]
+    assert alerts
+    addressed = 0
+    for alert in alerts:
+        assert alert["alert"]["severity"] in (1, 2, 3, 4)
+        if "src_port" in alert and "src_ip" in alert and alert["proto"] in ("TCP", "UDP"):
+            assert tuple(str(alert[end]) for end in ENDS) in known
+            addressed += 1
+    assert addressed
 
 
 @pytest.fixture(scope="module")
