@@ -109,7 +109,7 @@ def test_two_processes_agree_with_one(tmp_path, cuts):
         command = [sys.executable, __file__, json.dumps(job)]
         workers.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
     for worker in workers:
-        _, errors = worker.communicate(timeout=120)
+        _, errors = worker.communicate(timeout=600)
         assert worker.returncode == 0, errors
     parts = [load_file(tmp_path / f"{rank}.safetensors") for rank in range(2)]
     for name, expected in evaluate(slice(0, ROWS)).items():

@@ -18,7 +18,7 @@ def shown(path: Path) -> tuple[str, list[str]]:
         pytest.skip("chromium is not installed: apt-get install chromium")
     profile = f"--user-data-dir={path.parent / 'profile'}"
     ran = subprocess.run(
-        [chromium, *FLAGS, profile, path.as_uri()], capture_output=True, text=True, timeout=120
+        [chromium, *FLAGS, profile, path.as_uri()], capture_output=True, text=True, timeout=600
     )
     return ran.stdout, [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
 

@@ -21,7 +21,7 @@ def command(*arguments, **settings):
     return subprocess.Popen(words, text=True, env=environment, **pipes, **settings)
 
 
-def until(condition, seconds=60.0):
+def until(condition, seconds=600.0):
     for _ in range(int(seconds * 20)):
         if condition():
             return
@@ -38,7 +38,7 @@ def test_a_folder_is_followed_until_the_process_is_told_to_stop(model, tmp_path)
         file.write(conn_logs.body(conn_logs.records(500, 2, first=5000, odd=0.1)))
     until(lambda: out.read_text().count("\n") > 30)
     begun.send_signal(signal.SIGTERM)
-    heard, said = begun.communicate(timeout=60)
+    heard, said = begun.communicate(timeout=600)
     assert begun.returncode == 0
     assert heard == ""
     assert "an alert comes at most the sensor's own time-outs and 1 s after" in said

@@ -36,9 +36,13 @@ with open(frames) as lines:
         sent += 1
         if sent % 100 == 0:
             time.sleep(0.01)
-time.sleep(1)  # the kernel hands over a block that is not full after a tenth of that
+begun = time.monotonic()  # what waits in the ring when it is told to stop is not read
+while time.monotonic() < begun + 600:
+    if os.path.exists(counters) and json.load(open(counters))["received"] >= sent:
+        break
+    time.sleep(0.1)
 watcher.send_signal(signal.SIGTERM)
-said = watcher.communicate(timeout=120)[1]
+said = watcher.communicate(timeout=600)[1]
 print(json.dumps({"sent": sent, "code": watcher.returncode, "said": said}))
 """
 

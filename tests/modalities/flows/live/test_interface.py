@@ -47,7 +47,7 @@ def test_the_packets_of_an_interface_are_metered():
     setup = "ip link set lo up && exec " + sys.executable + ' -c "$SCRIPT"'
     command = [unshare, "-rn" if os.geteuid() else "-n", "sh", "-c", setup]
     environment = {**os.environ, "SCRIPT": WITHIN, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     if done.returncode and "unshare" in done.stderr:
         pytest.skip(f"no network namespace can be made here: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
