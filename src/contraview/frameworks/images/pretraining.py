@@ -88,6 +88,8 @@ class ImagePretraining(System):
     Probe: ClassVar[type[Any]] = LinearProbe
     """What reads classes off embeddings."""
 
+    training: ClassVar[str] = "pretrain"
+    """What its training is called among those of a run."""
     encoder: Encoder
     shape: tuple[int, int, int]
     probe: Any = None
@@ -147,7 +149,7 @@ class ImagePretraining(System):
                 weight_decay=config.weight_decay,
             ),
             run=run,
-            name="pretrain",
+            name=self.training,
             settings=config.model_dump(mode="json") | self._facts,
             after_step=method.after_step,
         )
