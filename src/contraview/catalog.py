@@ -97,7 +97,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("point_cmae", "Point-CMAE", "Bringing Masked Autoencoders Explicit Contrastive Properties for Point Cloud Self-Supervised Learning, 2024, arXiv:2407.05862", "point clouds", "embed classify", "contraview.systems.point_cmae:PointCmae"),
     Entry("projection_head", "Projection head study", "Investigating the Benefits of Projection Head for Representation Learning, 2024, arXiv:2403.11391", "images", "embed search classify audit", "contraview.systems.projection_head:ProjectionHead"),
     Entry("remedi", "ReMeDi", "Resources for Multi-domain, Multi-service, Medical Dialogues, 2021, arXiv:2109.00430", "dialogues", "classify respond"),
-    Entry("robustness_scaling", "Robustness scaling study", "The Impact of Scaling Training Data on Adversarial Robustness, 2025", "images", "audit"),
+    Entry("robustness_scaling", "Robustness scaling study", "The Impact of Scaling Training Data on Adversarial Robustness, 2025", "images", "audit", "contraview.systems.robustness_scaling:RobustnessScaling"),
     Entry("scatsimclr", "ScatSimCLR", "Self-supervised contrastive learning with pretext task regularization for small-scale datasets, 2021, arXiv:2108.13939", "images", "embed search classify", "contraview.systems.scatsimclr:ScatSimCLR"),
     Entry("scgc", "SCGC", "Self-Supervised Contrastive Graph Clustering, 2022, arXiv:2204.12656", "graphs", "embed cluster", "contraview.systems.scgc:Scgc"),
     Entry("selfie", "Selfie", "Self-supervised Pretraining for Image Embedding, 2019, arXiv:1906.02940", "images", "embed search classify", "contraview.systems.selfie:Selfie"),
