@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiny_images
 from tiny import Tiny
 
-KNOBS = {"images": 40, "resamples": 100}
+KNOBS = {"most": 40, "resamples": 100}
 
 
 def mean_colour(pixels):
@@ -103,7 +103,7 @@ def test_every_model_sees_the_same_images_and_no_gradient(bench):
 
 def test_the_bench_draws_its_images_and_leaves_the_unknown_out():
     labels = np.where(np.arange(60) < 50, tiny_images.labels(), "")
-    system = RobustnessScaling(images=30).fit(tiny_images.data(), labels=labels, run=Run(seed=1))
+    system = RobustnessScaling(most=30).fit(tiny_images.data(), labels=labels, run=Run(seed=1))
     assert len(system.images) == 30
     assert (system.truth != "").all()
     assert len(RobustnessScaling().fit(tiny_images.data(), labels=labels).images) == 50
@@ -283,4 +283,4 @@ def test_an_empty_family_name_is_refused():
 
 def test_a_bench_of_its_own_images_is_read_by_the_reader():
     images = read_images({"x": tiny_images.pixels(), "kind": tiny_images.labels()}, labels="kind")
-    assert RobustnessScaling(images=9).fit(images).classes == tiny_images.NAMES
+    assert RobustnessScaling(most=9).fit(images).classes == tiny_images.NAMES

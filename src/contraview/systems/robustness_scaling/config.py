@@ -17,9 +17,7 @@ class RobustnessScalingConfig(Config):
     severity: float = Field(
         0.5, gt=0, le=1, description="strength of every perturbation, from 0 (next to none) to 1"
     )
-    images: int = Field(
-        2000, ge=1, description="images of the bench at most, drawn from those given"
-    )
+    most: int = Field(2000, ge=1, description="images of the bench at most, drawn from those given")
     resamples: int = Field(
         2000, ge=100, description="draws of models behind the intervals of the slopes"
     )
@@ -34,6 +32,6 @@ class RobustnessScalingConfig(Config):
 
 
 PRESETS: Final[dict[str, dict[str, Any]]] = {
-    "small": {"images": 1000},
-    "paper": {"families": tuple(FAMILIES), "images": 50_000, "resamples": 10_000},
+    "small": {"most": 1000},
+    "paper": {"families": tuple(FAMILIES), "most": 50_000, "resamples": 10_000},
 }

@@ -15,7 +15,6 @@ from torch import nn
 from contraview.catalog import find
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.model_folder import read_model
-from contraview.core.verbs import Classifies
 from contraview.modalities.images.data import Images
 from contraview.modalities.images.tables import TABLES, read_table
 
@@ -134,7 +133,7 @@ def _model(model: Any, name: str, classes: Sequence[str]) -> Audited:
 
 
 def _system(system: Any, name: str) -> Audited:
-    if not isinstance(system, Classifies):
+    if not hasattr(system, "classify"):
         raise InputError(f"{name}: {system.slug} does not classify; expected a model that does")
     known = system.learnt()
     images = known.facts.get("data", {}).get("images")
@@ -182,7 +181,7 @@ def _onnx(path: Path, classes: Sequence[str]) -> Answer:
     Its metadata may name the classes: ``classes``, a JSON list in the order of the scores.
     """
     try:
-        import onnxruntime
+        import onnxruntime  # pyright: ignore[reportMissingImports] an extra
     except ImportError:
         raise InputError(
             f"{path}: ONNX files need onnxruntime: pip install 'contraview[onnx]'"

@@ -76,8 +76,8 @@ class RobustnessScaling(System):
         names = labels_of(images.labels() if labels is None else labels, len(images))
         known = np.flatnonzero(names != "")
         generator = numpy_generator(run.seed, "bench")
-        if len(known) > self.config.images:
-            known = np.sort(generator.choice(known, self.config.images, replace=False))
+        if len(known) > self.config.most:
+            known = np.sort(generator.choice(known, self.config.most, replace=False))
         self.images, self.truth = images.take(known), names[known]
         self.seed = stream_seed(run.seed, "bank")
         run.log("data", images=len(known), fingerprint=self.images.fingerprint())

@@ -92,7 +92,7 @@ class Study:
             found |= {name: slope, f"{name}, low": interval.low, f"{name}, high": interval.high}
         found["R2 of the line through points"] = self.fit.r2
         found["R2 of the line through logits"] = self.fit.r2_logit
-        return found | self._residuals(self.fit)
+        return {**found, **self._residuals(self.fit)}
 
     def _residuals(self, fit: ScalingFit) -> Mapping[str, float]:
         """Mean distance from the line of each objective: what scale does not explain."""
@@ -125,8 +125,8 @@ class Study:
             for room, scale in zip(axes[1:], scales, strict=True):
                 self._draw_scale(room, scale)
             written = io.BytesIO()
-            dateless = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
-            figure.savefig(written, format=path.suffix[1:], **dateless)
+            said = {"Date": None} if path.suffix == ".svg" else None  # the same file at any time
+            figure.savefig(written, format=path.suffix[1:], metadata=said)
         write_bytes(path, written.getvalue())
 
     def _draw_scale(self, axes, scale: str) -> None:
