@@ -5,6 +5,7 @@ OWN = {
     "contraview.threshold": float,
     "contraview.views": dict,
     "contraview.reasons": list,
+    "contraview.inputs": dict,
 }
 EVE = {
     "timestamp": str,

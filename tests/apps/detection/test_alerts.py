@@ -42,7 +42,8 @@ WHY = [Reason("bytes", 9.0, 1.0, 99.9, 2.5)]
 def write(form, row=ROW):
     out = io.StringIO()
     alerts = pl.DataFrame([row], schema_overrides={"rule": pl.String})
-    write_alerts(out.write, form, alerts, [WHY], threshold=5.0)
+    inputs = [name for name in ("fwd_pkt_cnt", "bwd_pkt_cnt") if name in row]
+    write_alerts(out.write, form, alerts, [WHY], threshold=5.0, inputs=inputs)
     return out.getvalue()
 
 
@@ -55,7 +56,7 @@ def at(record, path):
 def leaves(record, prefix=""):
     for key, value in record.items():
         path = f"{prefix}{key}"
-        if isinstance(value, dict) and path != "contraview.views":
+        if isinstance(value, dict) and path not in ("contraview.views", "contraview.inputs"):
             yield from leaves(value, f"{path}.")
         else:
             yield path

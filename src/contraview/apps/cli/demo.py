@@ -99,7 +99,8 @@ def _write_alerts(
     path: Path, detector: Detector, alerts: pl.DataFrame, reasons: list[list[Reason]]
 ) -> None:
     with target(path) as out:
-        write_alerts(out.write, "eve", alerts, reasons, threshold=detector.threshold())
+        threshold, inputs = detector.threshold(), detector.inputs
+        write_alerts(out.write, "eve", alerts, reasons, threshold=threshold, inputs=inputs)
 
 
 def _labelled(rows: pl.DataFrame) -> pl.DataFrame:

@@ -69,7 +69,15 @@ def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
     with target(chosen.out) as out:
 
         def put(alerts: pl.DataFrame, reasons: list[list[Reason]], *, head: bool = False) -> None:
-            write_alerts(out.write, chosen.format, alerts, reasons, threshold=threshold, head=head)
+            write_alerts(
+                out.write,
+                chosen.format,
+                alerts,
+                reasons,
+                threshold=threshold,
+                inputs=detector.inputs,
+                head=head,
+            )
 
         for rows in detect(detector, flows, max_fpr=chosen.max_fpr):
             alerts = rows.filter("alert")

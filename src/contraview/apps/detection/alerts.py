@@ -2,8 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 import polars as pl
@@ -46,6 +47,7 @@ def write_alerts(
     reasons: Iterable[list[Reason]],
     *,
     threshold: float,
+    inputs: Sequence[str] = (),
     head: bool = True,
 ) -> None:
     """Write one line an alert. Whatever text the traffic brought passes `core.plain_text`.
@@ -56,6 +58,8 @@ def write_alerts(
         alerts: rows that `detect` marked as alerts, or that `Groups` made of them.
         reasons: for each row why it stands out.
         threshold: the score above which a flow is an alert.
+        inputs: the columns that an EVE or ECS alert carries as they are, so that it can be learnt
+            from without the source; see `Detector.inputs`.
         head: tables only: begin with the line of column names.
     """
     if form == "csv":
@@ -65,7 +69,8 @@ def write_alerts(
         write(as_text(alerts, reasons, levels, head=head))
     else:
         record = _eve if form == "eve" else _ecs
-        for line in records(alerts, reasons, threshold=threshold, record=record):
+        own = partial(record, inputs=inputs)
+        for line in records(alerts, reasons, threshold=threshold, record=own):
             write(json_line(line) + "\n")
 
 
@@ -93,7 +98,9 @@ def event_id(row: dict[str, Any]) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
 
-def _own(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, Any]:
+def _own(
+    row: dict[str, Any], why: list[Reason], threshold: float, inputs: Sequence[str]
+) -> dict[str, Any]:
     """The part that is contraview's own, alike in EVE and ECS."""
     views = {
         name.removeprefix("view_"): round(value, 3)
@@ -120,13 +127,21 @@ def _own(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
             }
             for reason in why
         ],
+        "inputs": {name: _short(row[name]) for name in inputs},
     }
 
 
-def _eve(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, Any]:
+def _short(value: Any) -> Any:
+    """A statistic to the precision that a 32-bit float has."""
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
+def _eve(
+    row: dict[str, Any], why: list[Reason], threshold: float, inputs: Sequence[str]
+) -> dict[str, Any]:
     number, signature = SIGNATURES["score" if row["score"] > threshold else "rule"]
     identity, ends = event_id(row), Conversation.of(row)
-    own = {"id": identity, **_own(row, why, threshold)}
+    own = {"id": identity, **_own(row, why, threshold, inputs)}
     if ends.src_ip is None or ends.dst_ip is None:
         own |= {"source": ends.src, "destination": ends.dst}
     return {
@@ -157,7 +172,9 @@ def _eve(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
     }
 
 
-def _ecs(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, Any]:
+def _ecs(
+    row: dict[str, Any], why: list[Reason], threshold: float, inputs: Sequence[str]
+) -> dict[str, Any]:
     ends = Conversation.of(row)
     risk = 100 * (1 - math.exp(-max(row["score"], 0.0) / 4))
     number, signature = SIGNATURES["score" if row["score"] > threshold else "rule"]
@@ -192,7 +209,7 @@ def _ecs(row: dict[str, Any], why: list[Reason], threshold: float) -> dict[str, 
         },
         "source": {"address": ends.src, "ip": ends.src_ip, "port": ends.src_port},
         "destination": {"address": ends.dst, "ip": ends.dst_ip, "port": ends.dst_port},
-        "contraview": _own(row, why, threshold),
+        "contraview": _own(row, why, threshold, inputs),
     }
 
 

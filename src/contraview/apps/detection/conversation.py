@@ -106,6 +106,12 @@ def latest(rows: pl.DataFrame) -> datetime | None:
     return None
 
 
+def facts_in(rows: pl.DataFrame, *facts: str) -> dict[str, pl.Series | None]:
+    """For each fact the column of a table of flow records that tells it; None where none does."""
+    names = {fact: next((n for n in _NAMES[fact] if n in rows.columns), None) for fact in facts}
+    return {fact: None if name is None else rows[name] for fact, name in names.items()}
+
+
 def _is_address(text: str | None) -> bool:
     try:
         ipaddress.ip_address(text or "")

@@ -179,6 +179,11 @@ class Detector(System):
         """The names of the views."""
         return ("clan", *self.models)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that a flow is judged by: those of the views, and those with a rule."""
+        return (*self.clan.features.sources, *self.rules.constant)
+
     def score(self, flows: Any, /) -> Float[np.ndarray, " n"]:
         """The quadratic mean of the views, in nats of surprise; higher is more anomalous."""
         return combined(self.score_views(flows))

@@ -174,8 +174,8 @@ class Watcher:
 
     def _lines(self, alerts: pl.DataFrame, reasons: list[list[Reason]]) -> list[str]:
         lines: list[str] = []
-        threshold = self._judge.threshold
-        write_alerts(lines.append, self._form, alerts, reasons, threshold=threshold)
+        threshold, inputs = self._judge.threshold, self._detector.inputs
+        write_alerts(lines.append, self._form, alerts, reasons, threshold=threshold, inputs=inputs)
         return lines
 
     def _end(self, groups: pl.DataFrame, reasons: list[list[Reason]]) -> None:
