@@ -14,7 +14,8 @@ from contraview.claims.emoji import both_vendors, emoji_data
 from contraview.claims.pictures import FEW, PIXELS, PROBE_C, UNTRAINED, few_label_figures, flat
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
-from contraview.frameworks.images.pretraining import ImagePretraining, embedded
+from contraview.frameworks.images.embedding import embedded
+from contraview.frameworks.images.pretraining import ImagePretraining
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.modalities.images.data import Images
 from contraview.systems.g_simclr import GSimCLR

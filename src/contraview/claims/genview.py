@@ -22,7 +22,8 @@ from contraview.claims.pictures import (
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator, torch_generator
 from contraview.frameworks.generators import Autoencoder
-from contraview.frameworks.images.pretraining import ImagePretraining, embedded
+from contraview.frameworks.images.embedding import embedded
+from contraview.frameworks.images.pretraining import ImagePretraining
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.modalities.images.data import Images
 from contraview.systems.genview import Attention, GenView

@@ -20,7 +20,7 @@ from contraview.claims.pictures import (
     seen_and_judged,
 )
 from contraview.core.run import Run
-from contraview.frameworks.images.pretraining import embedded
+from contraview.frameworks.images.embedding import embedded
 from contraview.frameworks.images.simclr import NTXentContrast, SimCLR
 from contraview.frameworks.images.two_views import Contrast, Pair
 from contraview.frameworks.two_view import Views

@@ -17,7 +17,8 @@ from contraview.claims.pictures import (
 )
 from contraview.core.run import Run
 from contraview.frameworks.generators import Generator
-from contraview.frameworks.images.pretraining import ImagePretraining, embedded
+from contraview.frameworks.images.embedding import embedded
+from contraview.frameworks.images.pretraining import ImagePretraining
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.modalities.images.data import Images
 from contraview.systems.mlvgm_views import MlvgmViews

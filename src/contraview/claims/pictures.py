@@ -13,7 +13,8 @@ from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.evaluation.few_label import accuracy, few_labels
 from contraview.evaluation.probes import LinearProbe
-from contraview.frameworks.images.pretraining import ImagePretraining, embedded
+from contraview.frameworks.images.embedding import embedded
+from contraview.frameworks.images.pretraining import ImagePretraining
 from contraview.modalities.datasets import dataset
 from contraview.modalities.images.data import Images, read_images
 

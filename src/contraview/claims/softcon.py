@@ -22,7 +22,7 @@ from contraview.claims.pictures import (
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.evaluation.multi_label import MultiLabelProbe, multi_hot, multi_label_map
-from contraview.frameworks.images.pretraining import embedded
+from contraview.frameworks.images.embedding import embedded
 from contraview.frameworks.images.two_views import Contrast, Pair, RowWeights, Term
 from contraview.modalities.images.bands import Bands
 from contraview.modalities.images.data import Images

@@ -69,7 +69,7 @@ def test_what_is_not_known_is_left_out(made: Contents):
     assert sections(page(no_capture)) == [
         "scores", "rules", "learned", "findings", "training", "limits", "commands",
     ]  # fmt: skip
-    assert sections(page(Contents("simclr", "0.1.0"))) == ["learned", "limits"]
+    assert sections(page(Contents("simclr", "0.1.0"))) == ["learned"]
 
 
 def test_no_text_becomes_markup(made_page: str):

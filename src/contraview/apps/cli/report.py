@@ -12,9 +12,11 @@ def run(_verb: str, arguments: list[str]) -> int:
     chosen = parse(
         "contraview report",
         "One HTML file that opens offline, about the folder that `contraview demo` or "
-        "`contraview fit` wrote. Addresses and ports are left out unless asked for.",
+        "`contraview fit` wrote. --data shows images as a model of images sees them: views, "
+        "nearest neighbours, a map. Addresses and ports are left out unless asked for.",
         arguments,
         run=(Positional[Path], ...),
+        data=(tuple[str, ...], ()),
         out=(Path | None, None),
         with_addresses=(bool, False),
     )
@@ -22,6 +24,8 @@ def run(_verb: str, arguments: list[str]) -> int:
         raise InputError(f"{chosen.run}: no such folder; expected what demo or fit wrote")
     from contraview.apps.report.report import write_report
 
-    page = write_report(chosen.run, out=chosen.out, with_addresses=chosen.with_addresses)
+    page = write_report(
+        chosen.run, data=chosen.data, out=chosen.out, with_addresses=chosen.with_addresses
+    )
     sys.stdout.write(f"{page}\n")
     return 0

@@ -51,14 +51,31 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Embeddings of a sample of flows on their two principal axes."""
+    """Embeddings of a sample of flows, or images, on their two principal axes."""
 
     places: Float[np.ndarray, "n 2"]
     groups: Shaped[np.ndarray, " n"]
-    """The kind of each flow: a label, "alert", or ``benign``."""
+    """The kind of each: a label, "alert", or ``benign``, which is drawn as a quiet cloud."""
     explained: float
     """Share of the variance that the two axes hold."""
     benign: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a model of images makes of some of them.
+
+    Attributes:
+        neighbours: PNG, a row an image: itself, then those nearest to it.
+        map: of their embeddings.
+        shown: how many images these are drawn from.
+        views: PNG, images above and two views of each below; None where the system has no views.
+    """
+
+    neighbours: bytes
+    map: EmbeddingMap
+    shown: int
+    views: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,7 @@ class Contents:
     """Name of a source, and what was found in its data."""
     calibrated: Calibrated | None = None
     detected: Detected | None = None
+    pictures: Pictures | None = None
     training: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Name of a training, and its step events."""
     commands: Sequence[str] = ()

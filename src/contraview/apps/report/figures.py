@@ -188,13 +188,14 @@ def embedding_map(
     with drawing(width, int(height)) as figure:
         axes = figure.subplots()
         quiet = places[groups == benign]
-        axes.scatter(*quiet.T, s=9, color=QUIET, alpha=0.5, linewidths=0, label=benign)
+        if len(quiet):
+            axes.scatter(*quiet.T, s=9, color=QUIET, alpha=0.5, linewidths=0, label=benign)
         for i, name in enumerate(names):
             axes.scatter(
                 *places[groups == name].T,
                 s=20,
                 color=KINDS[i % len(KINDS)],
-                marker=MARKERS[i % len(MARKERS)],
+                marker=MARKERS[(i + i // len(KINDS)) % len(MARKERS)],  # no pair of both twice
                 alpha=0.8,
                 linewidths=0,
                 label=name,
@@ -205,7 +206,7 @@ def embedding_map(
         place = "outside right upper" if beside else "outside lower left"
         columns = 1 if beside else 2
         figure.legend(loc=place, ncols=columns, markerscale=1.5, handletextpad=0.3)
-        return svg(figure, "Map of the embeddings of benign flows and alerts")
+        return svg(figure, "Map of the embeddings, coloured by kind")
 
 
 def training(steps: Mapping[str, Sequence[Mapping[str, Any]]], *, width: int) -> Markup:

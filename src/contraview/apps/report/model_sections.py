@@ -136,7 +136,7 @@ def rules(contents: Contents) -> Markup | None:
     return section("rules", "Rules", said, table(head, rows, numbers=range(1, 3)))
 
 
-def limits(contents: Contents) -> Markup:
+def limits(contents: Contents) -> Markup | None:
     """What these figures do not say."""
     parts = []
     if contents.laboratory:
@@ -166,6 +166,8 @@ def limits(contents: Contents) -> Markup:
             "Nothing checks that the traffic that was learnt from is free of attacks: what "
             "was in it counts as benign."
         )
+    if not parts:
+        return None
     return section("limits", "What these figures do not say", *(tag("p", part) for part in parts))
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from contraview.apps.report import alert_cards, detection_sections, model_sections
+from contraview.apps.report import alert_cards, detection_sections, image_sections, model_sections
 from contraview.apps.report.contents import Contents
 from contraview.apps.report.headline import headline
 from contraview.apps.report.markup import Markup, joined, tag
@@ -16,6 +16,9 @@ SECTIONS: Final = (
     detection_sections.judged,
     detection_sections.scores,
     detection_sections.embedding,
+    image_sections.views,
+    image_sections.neighbours,
+    image_sections.embedding,
     model_sections.rules,
     model_sections.learned,
     model_sections.findings,
@@ -23,8 +26,8 @@ SECTIONS: Final = (
     model_sections.limits,
     model_sections.commands,
 )
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-"""What a browser may load for this page: nothing."""
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a browser may load for this page: nothing but what is in it."""
 
 
 def page(contents: Contents) -> str:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
+import contraview
 from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.reasons import Reason
 from contraview.apps.report.contents import (
@@ -19,6 +21,7 @@ from contraview.apps.report.contents import (
     Learned,
 )
 from contraview.apps.report.page import page
+from contraview.apps.report.pictures import pictures_of
 from contraview.catalog import find
 from contraview.core.errors import InputError
 from contraview.core.model_folder import Model, read_model, write_bytes
@@ -34,11 +37,18 @@ MAP_ROWS: Final = 1200
 """Flows on the map; more would only make the page heavy."""
 
 
-def write_report(folder: Path, *, out: Path | None = None, with_addresses: bool = False) -> Path:
+def write_report(
+    folder: Path,
+    *,
+    data: Sequence[str] = (),
+    out: Path | None = None,
+    with_addresses: bool = False,
+) -> Path:
     """Write the report of a run as one HTML file; gives back its path.
 
     Args:
         folder: what `contraview demo` or `contraview fit` wrote.
+        data: images to show as the model sees them, for a model of images.
         out: the file; report.html in ``folder`` where it is not given.
         with_addresses: show addresses and ports of the strongest alerts.
 
@@ -46,7 +56,12 @@ def write_report(folder: Path, *, out: Path | None = None, with_addresses: bool 
         InputError: the folder is neither, or is not whole.
     """
     out = out or folder / PAGE
-    write_bytes(out, page(contents_of(folder, with_addresses=with_addresses)).encode())
+    contents = contents_of(folder, with_addresses=with_addresses)
+    if data:
+        system = contraview.load(folder)
+        pictures = pictures_of(system, system.read(tuple(data)), seed=contents.seed or 0)
+        contents = replace(contents, pictures=pictures)
+    write_bytes(out, page(contents).encode())
     return out
 
 
@@ -197,4 +212,6 @@ def _commands(model: Model, fitted: dict[str, Any], folder: Path) -> list[str]:
 def _flag(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"
+    if isinstance(value, list):
+        return f"--{name} {' '.join(map(str, value))}"
     return f"--{name} {value}"

@@ -1,6 +1,6 @@
 """The verbs of a system that holds one encoder of images, however it was learnt."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -9,9 +9,10 @@ from torch import nn
 
 from contraview.core.errors import InputError
 from contraview.core.system import System
-from contraview.frameworks.images.pretraining import embedded
 from contraview.index.exact import nearest
-from contraview.modalities.images.data import ImageSource, read_images
+from contraview.modalities.images.data import Images, ImageSource, read_images
+
+EMBEDDED_AT_ONCE: Final = 512
 
 
 class ImageEmbedding(System):
@@ -30,15 +31,19 @@ class ImageEmbedding(System):
         """Size, colour, copies, and what was left out."""
         return read_images(data).notes()
 
+    def images_of(self, data: Any) -> Images:
+        """What `fit` and the verbs were given, as images."""
+        return read_images(data)
+
     @property
     def fitted(self) -> bool:
         """Whether `fit` or `restore` has run."""
         return hasattr(self, "encoder")
 
     def embed(self, images: Any, /) -> Float[np.ndarray, "n d"]:
-        """The encoder's output for each image; not normalised."""
+        """The encoder's output for each image, before any head; not normalised."""
         self.need_fit()
-        images = read_images(images)
+        images = self.images_of(images)
         images.need_shape(self.shape, self.slug)
         return embedded(self.encoder, images)
 
@@ -55,3 +60,13 @@ class ImageEmbedding(System):
         bank, asked = (torch.from_numpy(self.embed(each)) for each in (among, queries))
         distance, place = nearest(bank, asked, k, metric="cosine")
         return place.numpy(), 1 - distance.numpy()
+
+
+@torch.inference_mode()
+def embedded(encoder: nn.Module, images: Images) -> Float[np.ndarray, "n d"]:
+    """What a network gives for each image, a batch at a time."""
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    rows = torch.arange(len(images)).split(EMBEDDED_AT_ONCE)
+    found = [encoder(images.batch(part, device)).cpu() for part in rows]
+    return torch.cat(found).numpy()

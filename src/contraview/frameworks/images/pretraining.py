@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pydantic import Field
 from torch import nn
 
@@ -19,11 +18,10 @@ from contraview.core.config import Config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
-from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import LinearProbe, labels_of
-from contraview.index.exact import nearest
-from contraview.modalities.images.data import Images, ImageSource, read_images
+from contraview.frameworks.images.embedding import ImageEmbedding
+from contraview.modalities.images.data import Images
 from contraview.modalities.images.nets import Encoder, ImageEncoder
 from contraview.modalities.images.views import ViewConfig
 from contraview.networks.fresh import fresh
@@ -34,7 +32,6 @@ from contraview.training.step import Loss
 
 FEWEST: Final = 8
 """Images below this number teach nothing."""
-EMBEDDED_AT_ONCE: Final = 512
 
 
 class ImagePretrainingConfig(Config):
@@ -72,14 +69,13 @@ class Method:
     after_step: Callable[[nn.Module, int], None] | None = None
 
 
-class ImagePretraining(System):
+class ImagePretraining(ImageEmbedding):
     """An encoder learnt from images without labels; with some labels, also a linear classifier.
 
     Verbs: `embed`, `search`; `classify` where `fit` was given labels.
     """
 
     Config = ImagePretrainingConfig
-    Source = ImageSource
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "small": {},
         "tiny": {"widths": (16, 32, 64), "steps": 200, "batch": 64},
@@ -90,26 +86,15 @@ class ImagePretraining(System):
 
     training: ClassVar[str] = "pretrain"
     """What its training is called among those of a run."""
-    encoder: Encoder
-    shape: tuple[int, int, int]
     probe: Any = None
 
     @abstractmethod
     def method(self, encoder: Encoder, images: Images, run: Run) -> Method:
         """How ``encoder`` learns from ``images``; initial weights come from the run's seed."""
 
-    def images_of(self, data: Any) -> Images:
-        """What `fit` and the verbs were given, as images."""
-        return read_images(data)
-
     def batches(self, images: Images, run: Run) -> Batches:
         """Which images meet at a step: pass after pass, each in its own order."""
         return epochs(len(images), self.config.batch, run.seed)
-
-    @classmethod
-    def describe(cls, data: Any) -> list[str]:
-        """Size, colour, copies, and what was left out."""
-        return read_images(data).notes()
 
     def fit(
         self,
@@ -135,8 +120,8 @@ class ImagePretraining(System):
         self.shape = images.shape
         self._facts = {"images": len(images), "fingerprint": images.fingerprint()}
         run.log("data", **self._facts)
-        self.encoder = self.fresh_encoder(images, run.seed)
-        method = self.method(self.encoder, images, run)
+        encoder = self.fresh_encoder(images, run.seed)
+        method = self.method(encoder, images, run)
         train(
             method.model,
             method.loss,
@@ -153,7 +138,7 @@ class ImagePretraining(System):
             settings=config.model_dump(mode="json") | self._facts,
             after_step=method.after_step,
         )
-        self.probe = None
+        self.encoder, self.probe = encoder, None
         return self if names is None else self.learn_classes(images, names)
 
     def network(self, shape: tuple[int, int, int]) -> Encoder:
@@ -177,40 +162,14 @@ class ImagePretraining(System):
         return self
 
     @property
-    def fitted(self) -> bool:
-        """Whether `fit` or `restore` has run."""
-        return hasattr(self, "encoder")
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """The classes that `classify` tells apart."""
         return self._need_probe().classes
-
-    def embed(self, images: Any, /) -> Float[np.ndarray, "n d"]:
-        """The encoder's output for each image, before the projection head; not normalised."""
-        self.need_fit()
-        images = self.images_of(images)
-        images.need_shape(self.shape, self.slug)
-        return embedded(self.encoder, images)
 
     def classify(self, images: Any, /) -> Float[np.ndarray, "n c"]:
         """The probability of each of `classes` for each image; after a `fit` with labels."""
         probe = self._need_probe()
         return probe.classify(self.embed(images))
-
-    def search(
-        self, queries: Any, /, *, among: Any = None, k: int = 10
-    ) -> tuple[Int[np.ndarray, "m k"], Float[np.ndarray, "m k"]]:
-        """For each query the ``k`` images ``among`` others with the largest cosine, nearest first.
-
-        The images of the fit are not kept in the model: ``among`` has to be given.
-        """
-        self.need_fit()
-        if among is None:
-            raise InputError(f"{self.slug}: keeps no images; name those to search with --among")
-        bank, asked = (torch.from_numpy(self.embed(each)) for each in (among, queries))
-        distance, place = nearest(bank, asked, k, metric="cosine")
-        return place.numpy(), 1 - distance.numpy()
 
     def _need_probe(self) -> Any:
         self.need_fit()
@@ -236,13 +195,3 @@ class ImagePretraining(System):
         self.encoder.eval()
         if "probe" in learnt.facts:
             self.probe = self.Probe.restore(learnt.part("probe"))
-
-
-@torch.inference_mode()
-def embedded(encoder: nn.Module, images: Images) -> Float[np.ndarray, "n d"]:
-    """What a network gives for each image, a batch at a time."""
-    encoder.eval()
-    device = next(encoder.parameters()).device
-    rows = torch.arange(len(images)).split(EMBEDDED_AT_ONCE)
-    found = [encoder(images.batch(part, device)).cpu() for part in rows]
-    return torch.cat(found).numpy()

@@ -10,7 +10,7 @@ from torch.nn.functional import mse_loss
 from contraview.core.config import Config
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
-from contraview.frameworks.images.pretraining import embedded
+from contraview.frameworks.images.embedding import embedded
 from contraview.modalities.images.data import Images
 from contraview.networks.conv import ConvEncoder
 from contraview.networks.fresh import fresh

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from contraview.frameworks.images.pretraining import EMBEDDED_AT_ONCE
+from contraview.frameworks.images.embedding import EMBEDDED_AT_ONCE
 from contraview.modalities.images.data import Images
 from contraview.modalities.images.nets import ImageEncoder
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from contraview.core.config import Config
 from contraview.core.run import Run
 from contraview.frameworks.generators import Autoencoder, GeneratorConfig, learn_generator
-from contraview.frameworks.images.pretraining import EMBEDDED_AT_ONCE
+from contraview.frameworks.images.embedding import EMBEDDED_AT_ONCE
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.frameworks.images.two_views import RowWeights
 from contraview.frameworks.images.variant import Variant, VariantConfig

@@ -15,7 +15,7 @@ from contraview.core.config import Config
 from contraview.core.errors import InputError
 from contraview.core.seeds import torch_generator
 from contraview.frameworks.generators import Autoencoder
-from contraview.frameworks.images.pretraining import EMBEDDED_AT_ONCE
+from contraview.frameworks.images.embedding import EMBEDDED_AT_ONCE
 from contraview.modalities.images.data import Images, read_images
 from contraview.modalities.images.files import SUFFIXES
 

@@ -8,14 +8,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from contraview.modalities.images.data import Images
-from contraview.modalities.images.nets import Encoder, ImageEncoder
+from contraview.modalities.images.nets import ImageEncoder
 from contraview.training.collapse import effective_rank
 
 AT_ONCE = 512
 ENCODER, HEAD = "encoder", "head"
 
 
-def layer_names(encoder: Encoder, head: nn.Module) -> tuple[str, ...]:
+def layer_names(encoder: nn.Module, head: nn.Module) -> tuple[str, ...]:
     """Names of the layers, from the bottom: ``block 1``, ..., ``encoder``, ``hidden``, ``head``.
 
     The output of the last block, averaged over the image, is ``encoder``. There is no ``hidden``
@@ -32,7 +32,7 @@ def layer_names(encoder: Encoder, head: nn.Module) -> tuple[str, ...]:
 
 @torch.inference_mode()
 def layer_vectors(
-    encoder: Encoder, head: nn.Module, images: Images, wanted: tuple[str, ...]
+    encoder: nn.Module, head: nn.Module, images: Images, wanted: tuple[str, ...]
 ) -> dict[str, Float[np.ndarray, "n _"]]:
     """The vectors of ``images`` at the layers that are wanted; maps are averaged over positions."""
     encoder.eval()
@@ -63,7 +63,7 @@ def strengths(vectors: Float[np.ndarray, "n d"]) -> Mapping[str, float]:
     }
 
 
-def _blocks(encoder: Encoder) -> list[nn.Sequential]:
+def _blocks(encoder: nn.Module) -> list[nn.Sequential]:
     """The encoder's blocks, each up to and with its ReLU."""
     assert isinstance(encoder, ImageEncoder)
     parts: list[list[nn.Module]] = [[]]
@@ -74,7 +74,7 @@ def _blocks(encoder: Encoder) -> list[nn.Sequential]:
     return [nn.Sequential(*part) for part in parts if part]
 
 
-def _passed(encoder: Encoder, head: nn.Module, pixels: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _passed(encoder: nn.Module, head: nn.Module, pixels: Tensor) -> Iterator[tuple[str, Tensor]]:
     assert isinstance(encoder, ImageEncoder)
     maps = encoder.standardise(pixels)
     blocks = _blocks(encoder)

@@ -118,7 +118,7 @@ class ProjectionHead(Variant):
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
         super().restore(learnt)
-        self.contrast(self.encoder, 0)
+        self.contrast(self.network(self.shape), 0)
         set_weights(self.head, learnt.part("head").arrays)
         self.head.eval()
 
