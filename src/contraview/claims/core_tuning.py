@@ -39,7 +39,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "seen": 10_000,
         "judged": 10_000,
         "validation": 1_000,
-        "start": {"widths": (16, 32, 64, 128), "steps": 300},
+        "start": {"widths": (16, 32, 64, 128), "steps": 600},
         "steps": 200,
     },
     "smoke": {

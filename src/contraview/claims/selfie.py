@@ -41,9 +41,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "seen": 60_000,
         "judged": 10_000,
         "validation": 1_000,
-        "simclr_steps": 200,
-        "steps": 400,
-        "finetune": {"steps": 200},
+        "simclr_steps": 170,
+        "steps": 200,
+        "finetune": {"steps": 150},
     },
     "smoke": {
         "seen": 800,
