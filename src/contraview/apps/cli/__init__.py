@@ -26,6 +26,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "generate": ("generate", "new items: contraview generate MODEL [REFERENCES...] --out DIR"),
     "align": ("align", "places on a reference: contraview align MODEL READS... [--out FILE.sam]"),
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
+    "suppress": ("suppress", "quieten alerts by rule: contraview suppress MODEL --host H ..."),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... [--labels COLUMN]"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),
     "report": ("report", "a page about a run: contraview report RUN"),

@@ -1,6 +1,7 @@
 """`contraview detect`: alerts from a capture, a log or a table."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from contraview.apps.detection.detection import detect
 from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.evidence import Evidence
 from contraview.apps.detection.grouping import Groups
+from contraview.apps.detection.living.suppression import Suppressions
 from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.reasons import Reason, explain
 from contraview.apps.detection.watch.opening import grows
@@ -51,7 +53,10 @@ def run(_verb: str, arguments: list[str]) -> int:
     if chosen.counters or chosen.heartbeat != HOUR:
         raise InputError("--counters and --heartbeat go with a source that grows: add --follow")
     detector = load_detector(chosen.model)
-    seen, raised = run_detection(detector, chosen)
+    rules = Suppressions.load(chosen.model)
+    sys.stderr.write(rules.said_of_expired())
+    seen, raised, quiet = run_detection(detector, chosen, rules)
+    sys.stderr.write(rules.said_of(quiet))
     sys.stderr.write(
         f"{seen} flows, {raised} alerts; at this threshold {_rate(detector, chosen.max_fpr):g} "
         "false alarms are expected in 1,000 benign flows\n"
@@ -59,11 +64,16 @@ def run(_verb: str, arguments: list[str]) -> int:
     return 0
 
 
-def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
-    """Detect and write; gives back how many flows were seen and how many alerts raised."""
+def run_detection(
+    detector: Detector, chosen: Any, rules: Suppressions
+) -> tuple[int, int, Counter[str]]:
+    """Detect and write; gives back how many flows were seen, how many alerts raised, and how many
+    each rule suppressed.
+    """
     flows = detector.read(chosen.source)
     threshold = detector.threshold(chosen.max_fpr)
     seen = raised = 0
+    quiet: Counter[str] = Counter()
     groups = Groups() if chosen.group else None
     evidence = None if chosen.pcap_out is None else Evidence(flows, chosen.pcap_out)
     with target(chosen.out) as out:
@@ -81,10 +91,11 @@ def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
 
         for rows in detect(detector, flows, max_fpr=chosen.max_fpr):
             alerts = rows.filter("alert")
+            alerts, reasons, hits = rules.split(alerts, explain(detector, alerts))
+            quiet += hits
             raised += alerts.height
             if evidence is not None:
                 evidence.add(alerts)
-            reasons = explain(detector, alerts)
             if groups is not None:
                 alerts, reasons = groups.add(alerts, reasons, latest(rows))
             put(alerts, reasons, head=seen == 0)
@@ -95,7 +106,7 @@ def run_detection(detector: Detector, chosen: Any) -> tuple[int, int]:
         cut = evidence.write()
         lost = f", {cut.other_link:,} of another link type left out" if cut.other_link else ""
         sys.stderr.write(f"{chosen.pcap_out}: {cut.packets:,} packets of these alerts{lost}\n")
-    return seen, raised
+    return seen, raised, quiet
 
 
 def _rate(detector: Detector, max_fpr: float | None) -> float:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from contraview.apps.detection.grouping import LONGEST, Groups
 from contraview.apps.detection.model import load_detector
-from contraview.apps.detection.watch.health import ModelWatch
+from contraview.apps.detection.watch.health import ModelWatch, RulesWatch
 from contraview.apps.detection.watch.journal import Journal, Stream
 from contraview.apps.detection.watch.opening import open_source
 from contraview.apps.detection.watch.watcher import LOOK, Watcher
@@ -32,7 +32,7 @@ def follow(chosen: Any) -> int:
     if chosen.pcap_out:
         raise InputError(PCAP_OUT)
     model = ModelWatch(chosen.model)
-    detector = load_detector(chosen.model)
+    detector, rules = load_detector(chosen.model), RulesWatch(chosen.model)
     detector.threshold(chosen.max_fpr)
     name, clock = chosen.source[0], SystemClock()
     source = open_source(name, detector, clock=clock)
@@ -62,6 +62,7 @@ def follow(chosen: Any) -> int:
         clock=clock,
         max_fpr=chosen.max_fpr,
         model=model,
+        rules=rules,
         heartbeat=chosen.heartbeat,
         groups=Groups() if chosen.group else None,
         saved=log.place if isinstance(log, Journal) else None,
@@ -77,6 +78,8 @@ def follow(chosen: Any) -> int:
         "first packet of its flow"
         + (f", a group {later:,.0f} s after its first alert" if chosen.group else "")
     )
+    if expired := rules.rules.said_of_expired().rstrip():
+        say(expired)
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: watcher.stop()) for number in numbers]
     try:

@@ -22,3 +22,16 @@ def detector(tmp_path_factory):
 @pytest.fixture(scope="session")
 def model(detector, tmp_path_factory):
     return detector.save(tmp_path_factory.mktemp("models") / "zeek")
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "logs" / "conn.log"
+    path.parent.mkdir()
+    path.write_text(conn_logs.log(2000, seed=1))
+    return path
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "alerts.jsonl"

@@ -41,19 +41,6 @@ def health(out):
     return [(line["contraview"]["health"], line["contraview"]["message"]) for line in found]
 
 
-@pytest.fixture
-def log(tmp_path):
-    path = tmp_path / "logs" / "conn.log"
-    path.parent.mkdir()
-    path.write_text(conn_logs.log(2000, seed=1))
-    return path
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "alerts.jsonl"
-
-
 def add(path, text):
     with path.open("a") as file:
         file.write(text)

@@ -9,7 +9,7 @@ import hashlib
 import ipaddress
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -148,6 +148,19 @@ class Suppressions:
     def match(self, alert: Seen, now: datetime | None = None) -> Rule | None:
         """The first active rule that suppresses an alert; None where it is to be told."""
         return next((rule for rule in self.active(now) if rule.matches(alert)), None)
+
+    def said_of(self, hits: Mapping[str, int]) -> str:
+        """What was suppressed, a line a rule; empty where nothing was."""
+        told = {rule.id: rule.told() for rule in self.rules}
+        lines = [f"suppressed {n:,} by {each}: {told.get(each, '')}\n" for each, n in hits.items()]
+        return "".join(lines)
+
+    def said_of_expired(self, now: datetime | None = None) -> str:
+        """Which rules have ended, a line each."""
+        return "".join(
+            f"expired {rule.until:%Y-%m-%d}, suppresses no more: {rule.id} {rule.told()}\n"
+            for rule in self.expired(now)
+        )
 
     def split(
         self, alerts: pl.DataFrame, reasons: Sequence[list[Reason]], now: datetime | None = None

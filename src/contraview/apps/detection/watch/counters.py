@@ -1,5 +1,6 @@
 """What a watcher has seen and done, for people and for other programs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ class Counters:
         late: flows more than ten minutes behind those before them.
         flows: flows judged.
         alerts: alerts written, by this process or found written by the one before.
+        suppressed: alerts that a suppression rule held back, ``suppressed_by`` for each rule.
         health: health alerts written.
         queued: what waits to be read now, in ``unit``.
         last_record: time of the latest flow, by the source's clock.
@@ -31,6 +33,8 @@ class Counters:
     late: int = 0
     flows: int = 0
     alerts: int = 0
+    suppressed: int = 0
+    suppressed_by: dict[str, int] = field(default_factory=dict)
     health: int = 0
     queued: int = 0
     unit: str = "bytes"
@@ -47,12 +51,21 @@ class Counters:
         """Take up the totals of the watcher before."""
         for name in ("received", "malformed", "dropped", "late", "flows", "alerts", "health"):
             setattr(self, name, int(saved.get(name, 0)))
+        self.suppressed_by = {k: int(n) for k, n in saved.get("suppressed_by", {}).items()}
+        self.suppressed = sum(self.suppressed_by.values())
+
+    def suppress(self, hits: Mapping[str, int]) -> None:
+        """Count what rules held back."""
+        self.suppressed += sum(hits.values())
+        for rule, count in hits.items():
+            self.suppressed_by[rule] = self.suppressed_by.get(rule, 0) + count
 
     def line(self) -> str:
         """The counters as one line."""
         last = "none yet" if self.last_record is None else utc(self.last_record.timestamp())
         return (
-            f"{self.flows:,} flows, {self.alerts:,} alerts, {self.health:,} health; "
+            f"{self.flows:,} flows, {self.alerts:,} alerts, {self.suppressed:,} suppressed, "
+            f"{self.health:,} health; "
             f"received {self.received:,}, malformed {self.malformed:,}, dropped {self.dropped:,}, "
             f"late {self.late:,}, queued {self.queued:,} {self.unit}; last record {last}"
         )

@@ -7,6 +7,8 @@ from typing import Final
 
 import polars as pl
 
+from contraview.apps.detection.living.suppression import FILE, Suppressions
+from contraview.core.errors import InputError
 from contraview.core.model_folder import DESCRIPTION
 
 TOLERANCE: Final = timedelta(minutes=10)
@@ -82,6 +84,38 @@ class ModelWatch:
             f"{self._folder}: the model {what}; this watcher goes on with the one it loaded "
             f"({self.loaded[:12]}), restart it to change over"
         )
+
+
+class RulesWatch:
+    """The suppression rules of a model folder, read again when their file changes.
+
+    Attributes:
+        rules: as last read whole; a file that cannot be read changes nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen = self._stamp()
+        self.rules = Suppressions.load(folder)
+
+    def look(self) -> str | None:
+        """Read the rules again where they changed; what is wrong with them, if anything."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return None
+        self._seen = stamp
+        try:
+            self.rules = Suppressions.load(self._folder)
+        except InputError as error:
+            return f"{error}; this watcher goes on with the rules it had"
+        return None
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = (self._folder / FILE).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
 
 
 class Pace:

@@ -17,6 +17,7 @@ HEALTH: Final = {
     "cut": (105, "contraview a capture ended in the middle"),
     "drops": (106, "contraview packets or records were lost"),
     "model": (107, "contraview the model on disk is another one now"),
+    "rules": (109, "contraview the suppression rules cannot be read"),
     "behind": (108, "contraview cannot keep up with the source"),
 }
 """Each sort of health alert with its signature."""

@@ -1,6 +1,7 @@
 """The one loop behind every source that grows: read, judge, write, move the cursor."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,13 @@ from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.grouping import Groups
 from contraview.apps.detection.reasons import Reason, explain
 from contraview.apps.detection.watch.counters import Counters, export, utc
-from contraview.apps.detection.watch.health import REPEAT, ClockWatch, ModelWatch, Pace
+from contraview.apps.detection.watch.health import (
+    REPEAT,
+    ClockWatch,
+    ModelWatch,
+    Pace,
+    RulesWatch,
+)
 from contraview.apps.detection.watch.journal import AlertLog
 from contraview.apps.detection.watch.notices import Form, health_line, heartbeat_line
 from contraview.core.plain_text import plain
@@ -42,6 +49,7 @@ class Watcher:
         clock: the time of day; tests bring their own.
         max_fpr: the false-alarm rate, where not the model's own.
         model: the model folder, to notice that it changes.
+        rules: what suppresses alerts; unset tells all.
         heartbeat: seconds between two heartbeats.
         groups: what joins alerts; unset tells each of them.
         saved: the place of a cursor, for what was on its way when the process before ended.
@@ -60,6 +68,7 @@ class Watcher:
         clock: Clock,
         max_fpr: float | None = None,
         model: ModelWatch | None = None,
+        rules: RulesWatch | None = None,
         heartbeat: float = 3_600.0,
         groups: Groups | None = None,
         saved: Place | None = None,
@@ -75,13 +84,13 @@ class Watcher:
         self._clock, self._heartbeat, self._file = clock, heartbeat, counters
         self._say, self._show = say, show
         self._model, self._times, self._pace = model, ClockWatch(), Pace()
-        self._told: dict[tuple[str, str], float] = {}
+        self._reported: dict[tuple[str, str], float] = {}
         self._begun = clock.elapsed()
         self._beaten, self._looked = self._begun, self._begun
         self._committed = -COMMIT
         self._since = Counters()
         self._stopping = self._dirty = False
-        self._groups = groups
+        self._groups, self._rules = groups, rules
         self._due: list[str] = []
         self._again = False
         if saved is not None:
@@ -163,6 +172,7 @@ class Watcher:
         alerts = judged.filter("alert")
         self.counters.flows += judged.height
         reasons = explain(self._detector, alerts) if alerts.height else []
+        alerts, reasons = self._told(alerts, reasons)
         if alerts.height:
             self.counters.alerts += alerts.height
             self.counters.last_alert = utc(self._clock.time())
@@ -171,6 +181,19 @@ class Watcher:
             self._end(*self._groups.add(alerts, reasons, latest(judged), at=at))
         elif alerts.height:
             self._log.append(self._lines(alerts, reasons))
+
+    def _told(
+        self, alerts: pl.DataFrame, reasons: list[list[Reason]]
+    ) -> tuple[pl.DataFrame, list[list[Reason]]]:
+        """Those alerts that no rule holds back."""
+        if self._rules is None:
+            return alerts, reasons
+        if said := self._rules.look():
+            self._report("rules", said)
+        now = datetime.fromtimestamp(self._clock.time(), UTC)
+        alerts, reasons, hits = self._rules.rules.split(alerts, reasons, now)
+        self.counters.suppress(hits)
+        return alerts, reasons
 
     def _lines(self, alerts: pl.DataFrame, reasons: list[list[Reason]]) -> list[str]:
         lines: list[str] = []
@@ -222,9 +245,9 @@ class Watcher:
         """Write a health alert, unless the same was told within the hour."""
         now = self._clock.elapsed()
         key = sort, text if sort in ("columns", "model", "gap", "clock") else ""
-        if key in self._told and now - self._told[key] < REPEAT:
+        if key in self._reported and now - self._reported[key] < REPEAT:
             return
-        self._told[key] = now
+        self._reported[key] = now
         at = self._clock.time()
         self._log.append([health_line(self._form, sort, text, source=self._source.name, at=at)])
         self.counters.health += 1
@@ -250,11 +273,12 @@ class Watcher:
             self._beat(now)
 
     def _beat(self, now: float) -> None:
-        was, self._since = self._since, Counters(**vars(self.counters))
+        was, self._since = self._since, replace(self.counters)
         counted = self.counters.as_json() | {
             "seconds": round(now - self._beaten, 3),
             "flows_since": self.counters.flows - was.flows,
             "alerts_since": self.counters.alerts - was.alerts,
+            "suppressed_since": self.counters.suppressed - was.suppressed,
         }
         self._beaten = now
         at = self._clock.time()
