@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -97,13 +98,43 @@ def test_a_blur_keeps_a_flat_image_and_smooths_a_rough_one():
     assert (rough.std((2, 3)) <= PIXELS.std((2, 3)) + 1e-6).all()
 
 
-def test_a_blur_is_the_gaussian_filter_of_scipy_inside():
+@pytest.mark.parametrize("sigma", [0.4, 1.5, 4.0], ids=["narrow", "narrow too", "wide"])
+def test_a_blur_is_the_gaussian_of_what_lies_inside(sigma):
     from scipy.ndimage import gaussian_filter
 
-    image = torch.rand(1, 1, 41, 41, generator=generator())
-    ours = views._band(torch.tensor([1.5]), 41)
-    blurred = ours @ image @ ours.transpose(2, 3)
-    theirs = torch.from_numpy(gaussian_filter(image[0, 0].numpy(), 1.5, truncate=10.0))
-    torch.testing.assert_close(
-        blurred[0, 0, 12:-12, 12:-12], theirs[12:-12, 12:-12], atol=1e-4, rtol=0
-    )
+    image = torch.rand((2, 3, 41, 48), generator=generator())
+    ours = views.smoothed(image, torch.tensor([sigma, sigma / 2]))
+    for each, blurred, width in zip(image, ours, (sigma, sigma / 2), strict=True):
+        for channel, found in zip(each.numpy(), blurred, strict=True):
+            kernel = {"sigma": width, "mode": "constant", "truncate": 10.0}
+            inside = gaussian_filter(np.ones_like(channel), **kernel)
+            theirs = torch.from_numpy(gaussian_filter(channel, **kernel) / inside)
+            torch.testing.assert_close(found, theirs, atol=2e-4, rtol=0)
+
+
+def test_a_jitter_by_hand_is_brightness_contrast_saturation_and_hue_one_after_the_other(
+    monkeypatch,
+):
+    drawn = iter([1.3, 0.8, 1.2, 0.05 * 0.9])
+
+    def uniform(n, g, low=0.0, high=1.0):
+        return torch.full((n,), next(drawn, 0.0))
+
+    monkeypatch.setattr(views, "_uniform", uniform)
+    pixels = 0.3 + 0.2 * PIXELS  # nothing is cut on the way
+    found = views.jittered(pixels, generator(), strength=0.5)
+    bright = 1.3 * pixels
+    middle = views.luma(bright).mean((1, 2, 3), keepdim=True)
+    contrasted = middle + 0.8 * (bright - middle)
+    grey = views.luma(contrasted)
+    saturated = grey + 1.2 * (contrasted - grey)
+    turn = views._hue(torch.full((6,), 0.05 * 0.9 * 2 * torch.pi))
+    expected = torch.einsum("nij,njhw->nihw", turn, saturated)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_what_is_not_chosen_is_not_touched():
+    view = views.greyed(PIXELS, generator(), chance=0.5)
+    same = (view == PIXELS).flatten(1).all(1)
+    assert 0 < same.sum() < 6
+    assert torch.equal(views.greyed(PIXELS, generator(), chance=0.0), PIXELS)

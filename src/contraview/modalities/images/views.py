@@ -6,12 +6,13 @@ al. 2020, arXiv 2002.05709, appendix A), where not said otherwise.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, grid_sample, pad
 
 from contraview.core.config import Config
 
@@ -65,8 +66,17 @@ def _uniform(n: int, generator: torch.Generator, low: float = 0.0, high: float =
     return low + (high - low) * torch.rand(n, generator=generator, device=generator.device)
 
 
-def _chosen(n: int, generator: torch.Generator, chance: float) -> Tensor:
-    return _uniform(n, generator)[:, None, None, None] < chance
+def _some(
+    pixels: Pixels,
+    generator: torch.Generator,
+    chance: float,
+    change: Callable[[Pixels, Int[Tensor, " m"]], Pixels],
+) -> Pixels:
+    """The images, each changed by chance; ``change`` sees those alone, and their numbers."""
+    rows = (_uniform(len(pixels), generator) < chance).nonzero().squeeze(1)
+    if len(rows) == len(pixels):
+        return change(pixels, rows)
+    return pixels.index_copy(0, rows, change(pixels[rows], rows)) if len(rows) else pixels
 
 
 def moved(
@@ -113,27 +123,36 @@ def jittered(
 ) -> Pixels:
     """Change brightness, contrast, saturation (factors 1 ± .8 strength) and hue (± .2 strength).
 
-    In this order, where SimCLR's code draws one; hue turns the colour plane of YIQ by up to
-    ``.2 strength`` of a full circle, which costs a product with a 3 x 3 matrix where the way
-    through HSV costs branches. Grey images, and those of other bands than red, green and blue, get
-    brightness and contrast alone.
+    In this order, where SimCLR's code draws one. Each is linear in a pixel's colour but for the
+    image's mean, which contrast keeps, so all four are one matrix and one offset an image, and
+    colours are cut to 0 to 1 once, at the end. Hue turns the colour plane of YIQ by up to
+    ``.2 strength`` of a full circle. Grey images, and those of other bands than red, green and
+    blue, get brightness and contrast alone.
     """
-    n = len(pixels)
-    reach = 0.8 * strength
-    factors = [
-        _uniform(n, generator, max(0.0, 1 - reach), 1 + reach)[:, None, None, None]
-        for _ in range(3)
-    ]
+    n, reach = len(pixels), 0.8 * strength
+    brightness, contrast, saturation = (
+        _uniform(n, generator, max(0.0, 1 - reach), 1 + reach) for _ in range(3)
+    )
     angle = _uniform(n, generator, -0.2 * strength, 0.2 * strength) * (2 * math.pi)
-    chosen = _chosen(n, generator, chance)
-    altered = (pixels * factors[0]).clamp(0, 1)
-    middle = luma(altered).mean((1, 2, 3), keepdim=True)
-    altered = (middle + (altered - middle) * factors[1]).clamp(0, 1)
-    if pixels.shape[1] == 3:
-        grey = luma(altered)
-        altered = (grey + (altered - grey) * factors[2]).clamp(0, 1)
-        altered = torch.einsum("nij,njhw->nihw", _hue(angle), altered).clamp(0, 1)
-    return torch.where(chosen, altered, pixels)
+
+    def change(some: Pixels, rows: Int[Tensor, " m"]) -> Pixels:
+        scale = (brightness * contrast)[rows][:, None, None]
+        middle = luma(some).mean((1, 2, 3)) * (brightness * (1 - contrast))[rows]
+        flat = some.flatten(2)
+        if some.shape[1] != 3:
+            altered = flat * scale + middle[:, None, None]
+        else:  # colours that are grey stay where they are, so the offset passes through unchanged
+            colours = _hue(angle[rows]) @ _saturation(saturation[rows])
+            altered = torch.baddbmm(middle[:, None, None], colours * scale, flat)
+        return altered.clamp_(0, 1).view_as(some)
+
+    return _some(pixels, generator, chance, change)
+
+
+def _saturation(factor: Float[Tensor, " n"]) -> Float[Tensor, "n 3 3"]:
+    """Between a colour (1) and its grey (0), and beyond."""
+    keep = torch.eye(3, dtype=factor.dtype, device=factor.device)
+    return keep * factor[:, None, None] + factor.new_tensor(_LUMA) * (1 - factor)[:, None, None]
 
 
 def luma(pixels: Pixels) -> Float[Tensor, "n 1 h w"]:
@@ -155,31 +174,47 @@ def _hue(angle: Float[Tensor, " n"]) -> Float[Tensor, "n 3 3"]:
 
 def greyed(pixels: Pixels, generator: torch.Generator, *, chance: float) -> Pixels:
     """Take the colour away from some images."""
-    chosen = _chosen(len(pixels), generator, chance)
-    return torch.where(chosen, luma(pixels).expand_as(pixels), pixels)
+    return _some(pixels, generator, chance, lambda some, _: luma(some).expand_as(some))
 
 
 def blurred(
     pixels: Pixels, generator: torch.Generator, *, sigma: float, chance: float = 1.0
 ) -> Pixels:
-    """Blur some images by a Gaussian of .1 to ``sigma`` pixels (below .1 nothing is visible).
-
-    Rows and columns are multiplied by band matrices that sum to one, also at the border: on small
-    images cheaper than one convolution an image.
-    """
+    """Blur some images by a Gaussian of .1 to ``sigma`` pixels (below .1 nothing is visible)."""
     sigmas = _uniform(len(pixels), generator, min(0.1, sigma), sigma)
-    chosen = _chosen(len(pixels), generator, chance)
-    return torch.where(chosen, smoothed(pixels, sigmas), pixels)
+    return _some(pixels, generator, chance, lambda some, rows: smoothed(some, sigmas[rows]))
 
 
 def smoothed(pixels: Pixels, sigmas: Float[Tensor, " n"]) -> Pixels:
-    """Each image blurred by a Gaussian of its own sigma above 0, in pixels; cut at the border."""
-    height, width = pixels.shape[2:]
-    return _band(sigmas, height) @ pixels @ _band(sigmas, width).transpose(2, 3)
+    """Each image blurred by a Gaussian of its own sigma above 0, in pixels; cut at the border.
+
+    Cut: at the border the weights of what lies inside sum to one. A narrow kernel is a sum of
+    shifted images, cut at four sigmas; a wide one a product with a band matrix.
+    """
+    for axis in (2, 3):
+        length = pixels.shape[axis]
+        reach = math.ceil(4 * sigmas.max().item())
+        narrow = 3 * (2 * reach + 1) < length
+        pixels = (_shifted if narrow else _banded)(pixels, sigmas, axis)
+    return pixels
 
 
-def _band(sigmas: Float[Tensor, " n"], length: int) -> Float[Tensor, "n 1 l l"]:
-    places = torch.arange(length, device=sigmas.device, dtype=sigmas.dtype)
+def _shifted(pixels: Pixels, sigmas: Float[Tensor, " n"], axis: int) -> Pixels:
+    length, reach = pixels.shape[axis], math.ceil(4 * sigmas.max().item())
+    places = torch.arange(-reach, reach + 1, device=sigmas.device, dtype=sigmas.dtype)
+    weights = torch.exp(-places.square() / (2 * sigmas[:, None].square()))
+    inside = pad(weights.new_ones(length), (reach, reach)).unfold(0, length, 1)
+    weights_inside = (weights @ inside).view(-1, 1, *((1, length) if axis == 3 else (length, 1)))
+    wide = pad(pixels, (reach, reach) if axis == 3 else (0, 0, reach, reach))
+    total = torch.zeros_like(pixels)
+    for i, weight in enumerate(weights.T):
+        total.addcmul_(wide.narrow(axis, i, length), weight[:, None, None, None])
+    return total.div_(weights_inside)
+
+
+def _banded(pixels: Pixels, sigmas: Float[Tensor, " n"], axis: int) -> Pixels:
+    places = torch.arange(pixels.shape[axis], device=sigmas.device, dtype=sigmas.dtype)
     distance = (places[:, None] - places).square()
     weights = torch.exp(-distance / (2 * sigmas[:, None, None].square()))
-    return (weights / weights.sum(2, keepdim=True))[:, None]
+    band = (weights / weights.sum(2, keepdim=True))[:, None]
+    return band @ pixels if axis == 2 else pixels @ band.transpose(2, 3)
