@@ -13,8 +13,9 @@ from contraview.core.seeds import torch_generator
 from contraview.evaluation.reidentification import reidentification_figures
 from contraview.modalities.signals import views
 from contraview.modalities.signals.data import read_signals
-from contraview.systems import biosignals
-from contraview.systems.biosignals import Biosignals, BiosignalsConfig, pair_views
+from contraview.systems.biosignals import Biosignals
+from contraview.systems.biosignals.config import BiosignalsConfig
+from contraview.systems.biosignals.pairs import half_loss, pair_views
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_signals
@@ -99,7 +100,7 @@ def test_the_loss_is_both_halves_and_their_koleo_terms_by_hand():
         distances = torch.cdist(z, z) + torch.eye(4) * 9
         return contrast - 0.3 * distances.min(1).values.log().mean()
 
-    got = biosignals._objective(config, z1, m2, None) + biosignals._objective(config, z2, m1, None)
+    got = half_loss(config, z1, m2, None) + half_loss(config, z2, m1, None)
     torch.testing.assert_close(got, half(z1, m2) + half(z2, m1), atol=1e-4, rtol=0)
 
 

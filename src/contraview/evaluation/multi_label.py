@@ -1,13 +1,12 @@
 """Items that have several classes each: labels, a linear read-out, average precision."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.evaluation.probes import LinearProbe
 
 BETWEEN = ";"
 """What parts the classes of an item in a text."""
@@ -44,15 +43,13 @@ def average_precisions(
 ) -> Float[np.ndarray, " c"]:
     """Of each class the mean of precision over its items, ranked by score; NaN where it has none.
 
-    Items with equal scores share one place in the ranking, as in scikit-learn.
+    Items with equal scores share one place in the ranking.
     """
+    from sklearn.metrics import average_precision_score
+
     found = np.full(truth.shape[1], np.nan)
     for column in np.flatnonzero(truth.any(0)):
-        order = np.argsort(-scores[:, column], kind="stable")
-        ranked, hits = scores[order, column], truth[order, column].cumsum()
-        last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-        gained = np.diff(hits[last], prepend=0)
-        found[column] = (gained * hits[last] / (last + 1)).sum() / hits[-1]
+        found[column] = average_precision_score(truth[:, column], scores[:, column])
     return found
 
 
@@ -67,26 +64,11 @@ def multi_label_map(truth: Bool[np.ndarray, "n c"], scores: Float[np.ndarray, "n
     return float(np.nanmean(average_precisions(truth, scores)))
 
 
-@dataclass(frozen=True)
-class MultiLabelProbe:
-    """A logistic regression a class on standardised embeddings, kept as arrays.
-
-    Attributes:
-        classes: what the columns of `classify` stand for.
-        mean: of the fitting rows, taken away first.
-        scale: their standard deviation, divided by; 1 where a dimension is constant.
-        weights: [c, d].
-        bias: [c].
-    """
-
-    classes: tuple[str, ...]
-    mean: Float[np.ndarray, " d"]
-    scale: Float[np.ndarray, " d"]
-    weights: Float[np.ndarray, "c d"]
-    bias: Float[np.ndarray, " c"]
+class MultiLabelProbe(LinearProbe):
+    """A logistic regression a class, each class for itself, on standardised embeddings."""
 
     @classmethod
-    def fit(
+    def fit(  # pyright: ignore[reportIncompatibleMethodOverride] one kind alone
         cls,
         vectors: Float[np.ndarray, "n d"],
         labels: Sequence[str] | Shaped[np.ndarray, " m"],
@@ -124,20 +106,4 @@ class MultiLabelProbe:
 
     def classify(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n c"]:
         """The probability that a row has each class; each class for itself."""
-        margins = ((vectors - self.mean) / self.scale) @ self.weights.T + self.bias
-        return 1 / (1 + np.exp(-np.clip(margins, -500, 500)))
-
-    def learnt(self) -> Learnt:
-        """What `restore` needs."""
-        arrays = {
-            "mean": self.mean,
-            "scale": self.scale,
-            "weights": self.weights,
-            "bias": self.bias,
-        }
-        return Learnt(arrays, facts={"classes": list(self.classes)})
-
-    @classmethod
-    def restore(cls, learnt: Learnt) -> "MultiLabelProbe":
-        """The probe that `learnt` described."""
-        return cls(tuple(learnt.facts["classes"]), **learnt.arrays)
+        return 1 / (1 + np.exp(-np.clip(self.margins(vectors), -500, 500)))
