@@ -1,22 +1,16 @@
 """The bytes of a log that grows and is rotated, none lost and none twice."""
 
 import glob
-import gzip
-import hashlib
-import os
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
+from contraview.modalities.flows.live.log_file import LogFile, digest, digests, first_bytes
 from contraview.modalities.flows.live.source import Trouble
 
-HEAD: Final = 1 << 16
-"""A file is known by its first bytes, at most this many: names and inodes are used again."""
 REMEMBERED: Final = 64
 """Rotated files remembered as read."""
-_GZIP: Final = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class Tail:
         self.lost = False
         self._troubles: list[Trouble] = []
         self._done: list[str] = []
-        self._file: _File | None = None
+        self._file: LogFile | None = None
         self._leaving = False
         self._announce = True
         self._todo: list[Path] = []
@@ -86,7 +80,7 @@ class Tail:
         offset = 0 if self._file is None else self._file.offset - unread
         head = b"" if self._file is None else self._file.head[:offset]
         return {
-            "head": _digest(head),
+            "head": digest(head),
             "size": len(head),
             "offset": offset,
             "modified": self._modified if self._file is None else self._file.modified,
@@ -114,7 +108,7 @@ class Tail:
             self._file.close()
 
     def _begin(self) -> None:
-        self._done = _digests(self.rotated()[-REMEMBERED:])
+        self._done = digests(self.rotated()[-REMEMBERED:])
 
     def _rotate(self) -> Piece | None:
         """At the end of a file: has another taken its place?"""
@@ -148,7 +142,7 @@ class Tail:
     def _cut(self, size: int) -> bool:
         """Whether the file lost its end, and nothing else; then its new end is gone on from."""
         assert self._file is not None
-        now, known = _head(self.path), self._file.head
+        now, known = first_bytes(self.path), self._file.head
         if not now or now[: len(known)] != known[: len(now)]:
             return False
         text = f"{self.name}: was cut to {size:,} bytes; {self._file.offset:,} had been read"
@@ -185,12 +179,12 @@ class Tail:
     def _switch(self, path: Path, offset: int, *, announce: bool = True) -> None:
         if self._file is not None:
             self._file.close()
-        self._file = _File(path, offset, path_is_live=path == self.path)
+        self._file = LogFile(path, offset, path_is_live=path == self.path)
         self._announce, self._leaving = self._announce or announce, False
 
     def _remember(self) -> None:
         assert self._file is not None
-        self._done = [*self._done, _digest(self._file.head)][-REMEMBERED:]
+        self._done = [*self._done, digest(self._file.head)][-REMEMBERED:]
 
     def _resume(self, saved: dict[str, Any]) -> None:
         self._done, self._modified = list(saved["done"]), saved["modified"]
@@ -198,10 +192,10 @@ class Tail:
             self._todo = self._since(saved["modified"])
             return
         for path in (self.path, *reversed(self.rotated())):
-            head = _head(path)
+            head = first_bytes(path)
             if head is None or len(head) < saved["size"]:
                 continue
-            if _digest(head[: saved["size"]]) == saved["head"]:
+            if digest(head[: saved["size"]]) == saved["head"]:
                 if path != self.path:
                     self._todo = self._since(saved["modified"], but=path)
                 self._switch(path, saved["offset"])
@@ -217,16 +211,16 @@ class Tail:
         for path in self.rotated():
             if path == but or path.stat().st_mtime_ns < modified:
                 continue
-            head = _head(path)
-            if head and (digest := _digest(head)) not in known:
-                known.add(digest)  # a file and its packed copy are one
+            head = first_bytes(path)
+            if head and (known_by := digest(head)) not in known:
+                known.add(known_by)  # a file and its packed copy are one
                 found.append(path)
         return found
 
     def _find(self, head: bytes, offset: int) -> Path | None:
         """The rotated file that begins with ``head`` and reaches to ``offset``."""
         for path in reversed(self.rotated()):
-            there = _head(path)
+            there = first_bytes(path)
             if there is not None and there.startswith(head) and path.stat().st_size >= offset:
                 return path
         return None
@@ -279,72 +273,3 @@ class Series(Tail):
         found = map(Path, glob.glob(self._pattern, recursive=True))  # noqa: PTH207
         files = [path for path in found if path.is_file()]
         return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name))
-
-
-class _File:
-    """One open file of a log, plain or gzip."""
-
-    def __init__(self, path: Path, offset: int, *, path_is_live: bool) -> None:
-        self.path_is_live = path_is_live
-        self._raw: BinaryIO = path.open("rb")
-        status = path.stat()
-        self.inode = status.st_ino
-        self.failed = False
-        self._packed = self._raw.read(2) == _GZIP
-        self._raw.seek(0)
-        self._plain: Any = gzip.GzipFile(fileobj=self._raw) if self._packed else self._raw
-        self.head = b""
-        self.offset = 0
-        known = offset if self._packed else min(offset, HEAD)
-        while self.offset < known and self.read(min(known - self.offset, 1 << 20)):
-            pass
-        if offset > self.offset and not self._packed:
-            self._raw.seek(offset)
-            self.offset = offset
-
-    @property
-    def modified(self) -> int:
-        """When it was last written (ns since 1970)."""
-        return os.fstat(self._raw.fileno()).st_mtime_ns
-
-    def read(self, size: int) -> bytes:
-        """More bytes; empty where there are none."""
-        try:
-            data = self._plain.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            self.failed = True
-            return b""
-        if len(self.head) < HEAD:
-            self.head += data[: HEAD - len(self.head)]
-        self.offset += len(data)
-        return data
-
-    def behind(self) -> int:
-        """Bytes not read yet."""
-        return max(os.fstat(self._raw.fileno()).st_size - self._raw.tell(), 0)
-
-    def close(self) -> None:
-        """Close it."""
-        self._raw.close()
-
-
-def _head(path: Path) -> bytes | None:
-    """The first bytes of a file, unpacked; None where it is gone or damaged."""
-    try:
-        file = _File(path, 0, path_is_live=False)
-    except FileNotFoundError:
-        return None
-    try:
-        while len(file.head) < HEAD and file.read(HEAD - len(file.head)):
-            pass
-        return None if file.failed and not file.head else file.head
-    finally:
-        file.close()
-
-
-def _digest(head: bytes) -> str:
-    return hashlib.sha256(head).hexdigest()
-
-
-def _digests(paths: list[Path]) -> list[str]:
-    return [_digest(head) for path in paths if (head := _head(path))]
