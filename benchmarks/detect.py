@@ -31,7 +31,7 @@ from meter import HEADERS, generate
 PEER = "nfstream and isolation forest"
 
 _TIMING = """
-import io, json, multiprocessing, os, resource, sys, time
+import json, multiprocessing, os, resource, sys, time
 def usage():
     return [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 def cpu():
@@ -50,11 +50,14 @@ _OURS = (
 from contraview.apps.cli import main
 def run(path):
     os.dup2(os.open(path, os.O_RDONLY), 0)
-    out, sys.stdout = sys.stdout, io.StringIO()
-    code = main(["detect", model, "-"])
-    lines, sys.stdout = sys.stdout.getvalue(), out
+    lines = os.path.join(os.path.dirname(path), "alerts.jsonl")
+    out = sys.stdout
+    with open(lines, "w") as sys.stdout:
+        code = main(["detect", model, "-"])
+    sys.stdout = out
     assert code == 0
-    return lines.count('"signature"')
+    with open(lines) as alerts:
+        return sum('"signature"' in line for line in alerts)
 model, small, path = sys.argv[1:]
 run(small)
 begin = cpu()
@@ -96,13 +99,15 @@ if __name__ == "__main__":
     learn = np.array([row[0] for rows in tables(benign) for row in rows], float)
     forest = IsolationForest(n_estimators=200, random_state=0, n_jobs=1).fit(learn)
     threshold = np.quantile(-forest.score_samples(learn), 0.99)
-    out, alerts = io.StringIO(), 0
+    alerts = 0
     begin = cpu()
-    for rows in tables(path):
-        scores = -forest.score_samples(np.array([row[0] for row in rows], float))
-        for k in np.flatnonzero(scores > threshold):
-            out.write(json.dumps({"src_ip": rows[k][1], "dst_ip": rows[k][2], "score": scores[k]}))
-            alerts += 1
+    with open(path + ".alerts", "w") as out:
+        for rows in tables(path):
+            scores = -forest.score_samples(np.array([row[0] for row in rows], float))
+            for k in np.flatnonzero(scores > threshold):
+                alert = {"src_ip": rows[k][1], "dst_ip": rows[k][2], "score": scores[k]}
+                out.write(json.dumps(alert) + "\\n")
+                alerts += 1
     report(alerts, begin)
 """
 )

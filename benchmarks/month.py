@@ -226,6 +226,7 @@ def simulate(days: float, flows_a_day: int, *, seed: int = 0, light: bool = True
         written = hours * month.rows
         assert month.flows == written, f"{month.flows} flows judged, {written} written"
         assert month.alerts == len(month.seen), f"{month.alerts} counted, {len(month.seen)} there"
+        parts = np.array_split(np.array(memory), 10)
         early, late = np.array_split(np.array(memory), 2)
         return {
             "days": days,
@@ -238,6 +239,7 @@ def simulate(days: float, flows_a_day: int, *, seed: int = 0, light: bool = True
             "resident_mb": {
                 "first_half": round(float(early.max())),
                 "second_half": round(float(late.max() if late.size else early.max())),
+                "by_tenth": [round(float(part.max())) for part in parts if part.size],
                 "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
             },
             "cpu_seconds": round(time.process_time() - cpu, 1),
