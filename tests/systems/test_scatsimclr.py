@@ -302,6 +302,15 @@ def test_without_a_cache_views_are_made_anew():
         assert not torch.allclose(first, again)
 
 
+@pytest.mark.parametrize("base", ["simclr", "moco", "simsiam"])
+def test_it_stands_on_every_base_together_with_hallucinated_positives(base, tmp_path):
+    run = Run(tmp_path / "r", seed=0)
+    knobs = KNOBS | {"base": base, "positives": {"weight": 1.0}, "pretext_after": 0.0}
+    ScatSimCLR(**knobs).fit(tiny_images.data(), run=run)
+    step = [event for event in run.events() if event["kind"] == "step"][-1]
+    assert {"pairs", "hallucinated", "rotation"} <= step["terms"].keys()
+
+
 def test_it_tells_stripes_apart():
     images = tiny_images.data()
     system = ScatSimCLR(**KNOBS | {"steps": 60}, pretext_after=0.0)

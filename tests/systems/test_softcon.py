@@ -1,4 +1,3 @@
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 
 import contraview
+from contraview.apps.cli import main
 from contraview.claims.softcon import flipped, mosaics
 from contraview.core.errors import InputError
 from contraview.core.run import Run
@@ -169,26 +169,21 @@ def test_what_does_not_fit_is_named_before_anything_is_trained():
         system.embed(tiny_bands.values(8, size=20))
 
 
-def test_the_command_names_several_classes_and_judges_them(tmp_path):
+def test_the_command_names_several_classes_and_judges_them(tmp_path, capsys):
     np.savez(tmp_path / "scenes.npz", x=tiny_bands.values(), cover=tiny_bands.labels())
-
-    def command(*words):
-        done = subprocess.run(
-            [sys.executable, "-m", "contraview", *map(str, words)], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    scenes, model, out = (tmp_path / name for name in ("scenes.npz", "model", "named.csv"))
+    scenes, model, out = (str(tmp_path / name) for name in ("scenes.npz", "model", "named.csv"))
     sizes = ["--widths", "8", "16", "--steps", "30", "--batch", "16", "--probe-c", "1"]
-    command("fit", "softcon", scenes, "--labels", "cover", "--out", model, *sizes)
-    command("classify", model, scenes, "--out", out)
+    kept = ["--bands", "5", "2", "1", "--size", "12"]
+    assert main(["fit", "softcon", scenes, "--labels", "cover", "--out", model, *sizes, *kept]) == 0
+    assert main(["classify", model, scenes, "--out", out]) == 0
     named = pl.read_csv(out)
     assert {"predicted", "p_across", "p_down", "p_slanted"} <= set(named.columns)
     row = named.row(0, named=True)
     likely = [name for name in tiny_bands.NAMES if row[f"p_{name}"] >= 0.5]
     assert (row["predicted"] or "") == ";".join(likely)
-    figures = command("evaluate", model, scenes, "--labels", "cover")
+    capsys.readouterr()
+    assert main(["evaluate", model, scenes, "--labels", "cover"]) == 0
+    figures = capsys.readouterr().out
     assert "mAP" in figures
     assert "average precision, slanted" in figures
 
