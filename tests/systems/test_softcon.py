@@ -16,9 +16,10 @@ from contraview.evaluation.multi_label import multi_label_map
 from contraview.modalities.images.bands import read_bands
 from contraview.modalities.images.data import read_images
 from contraview.objectives.soft_contrast import soft_contrast
-from contraview.systems.softcon import SoftCon
+from contraview.systems.softcon import SoftCon, SoftConConfig
 from contraview.systems.softcon.masking import with_mask
 from contraview.systems.softcon.softcon import SoftTerm, seasons
+from contraview.training.collapse import effective_rank
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_bands
@@ -47,17 +48,39 @@ def method_of(system, labels):
     return system.method(system.fresh_encoder(images, 0), images, Run(seed=0))
 
 
-def test_the_loss_is_infonce_and_l_times_the_soft_contrast_of_the_same_pairs():
-    method = method_of(SoftCon(**KNOBS, soft_weight=2.5), tiny_bands.hot())
-    rows = torch.arange(16)
+@pytest.mark.parametrize("between", ["student", "teacher"])
+def test_the_loss_is_infonce_and_l_times_the_soft_contrast(between):
+    system = SoftCon(**KNOBS, soft_weight=2.5, soft_between=between)
+    method = method_of(system, tiny_bands.hot())
     seen = []
     method.model.contrast.register_forward_hook(lambda _, __, pairs: seen.append(pairs))
-    step = method.loss(method.model, rows, torch_generator(0))
+    step = method.loss(method.model, torch.arange(16), torch_generator(0))
     labels = torch.from_numpy(tiny_bands.hot()[:16]).float()
-    soft = torch.stack([soft_contrast(*pair, labels, labels, 0.2) for pair in seen[0]]).mean()
+    one, other = seen[0]
+    compared = [(one.queries, other.queries)] if between == "student" else [one, other]
+    soft = torch.stack([soft_contrast(*pair, labels, labels, 0.2) for pair in compared]).mean()
     torch.testing.assert_close(step.terms["soft contrast"], soft)
     torch.testing.assert_close(step.loss, step.terms["pairs"] + 2.5 * soft)
-    assert all(not pair.keys.requires_grad for pair in seen[0])
+    assert not one.keys.requires_grad
+    assert not other.keys.requires_grad
+
+
+def test_against_a_teacher_an_untrained_student_flees_to_one_direction():
+    rank = {}
+    for between in ("student", "teacher"):
+        system = SoftCon(**KNOBS | {"outputs": 16, "steps": 60}, soft_between=between)
+        method = method_of(system, tiny_bands.hot())
+        optimiser = torch.optim.Adam(
+            [p for p in method.model.parameters() if p.requires_grad], lr=2e-3
+        )
+        for done in range(60):
+            step = method.loss(method.model, torch.arange(60), torch_generator(done))
+            optimiser.zero_grad()
+            step.loss.backward()
+            optimiser.step()
+            method.after_step(method.model, done + 1)
+        rank[between] = effective_rank(step.embeddings)
+    assert rank["teacher"] < 0.7 * rank["student"], rank
 
 
 def test_images_without_labels_take_part_in_infonce_alone():
@@ -75,7 +98,7 @@ def test_images_without_labels_take_part_in_infonce_alone():
 
 def test_the_target_of_two_scenes_is_the_cosine_of_their_labels():
     """Scenes that share one class of two: s is 1 / 2, and a cosine of 0 is already right."""
-    term = SoftTerm(torch.tensor([[1.0, 1, 0], [0, 1, 1]]), 1.0, 1.0)
+    term = SoftTerm(torch.tensor([[1.0, 1, 0], [0, 1, 1]]), SoftConConfig.of())
     (labels,) = term.inputs(torch.tensor([1, 0]), torch_generator(0))
     assert labels.tolist() == [[0, 1, 1], [1, 1, 0]]
     x = torch.zeros((), requires_grad=True)

@@ -30,6 +30,7 @@ from contraview.modalities.images.nets import Encoder
 from contraview.networks.fresh import fresh
 from contraview.objectives.info_nce import info_nce
 from contraview.objectives.unit import unit
+from contraview.systems.softcon.config import SoftConConfig
 from contraview.systems.softcon.softcon import SoftCon, SoftTerm
 
 SOFT, ALONE = "soft contrast and InfoNCE", "InfoNCE alone"
@@ -79,16 +80,15 @@ class _SameSets(SoftTerm):
         same = (labels[:, None] == labels[None]).all(2).float()
         same = same * labels.any(1, keepdim=True)  # images without labels take no part here either
         shares = same / same.sum(1, keepdim=True).clamp(min=1)
-        each = [
-            info_nce(unit(q), unit(k), scale=1 / self._temperature, weights=shares)
-            for q, k in pairs
-        ]
-        return torch.stack(each).mean()
+        one, other = unit(pairs[0].queries), unit(pairs[1].queries)
+        scale = 1 / self._temperature
+        there = info_nce(one, other, scale=scale, weights=shares)
+        return (there + info_nce(other, one, scale=scale, weights=shares)) / 2
 
 
 class _Strict(SoftCon):
     def term(self, encoder: Encoder, images: Images, run: Run) -> Term:  # noqa: ARG002
-        return _SameSets(self._weak, self.config.soft_weight, self.config.soft_temperature)
+        return _SameSets(self._weak, self.config)
 
 
 class _NoContrast(Contrast):
@@ -110,8 +110,8 @@ class _Named(SoftTerm):
 
     name = "classifier"
 
-    def __init__(self, labels: Float[Tensor, "n c"], width: int) -> None:
-        super().__init__(labels, 1.0, 1.0)
+    def __init__(self, labels: Float[Tensor, "n c"], config: SoftConConfig, width: int) -> None:
+        super().__init__(labels, config)
         self.linear = nn.Linear(width, labels.shape[1])
 
     def forward(self, pairs: list[Pair], *inputs: Shaped[Tensor, "..."]) -> Float[Tensor, ""]:
@@ -128,7 +128,9 @@ class _Classifier(SoftCon):
         return _NoContrast(encoder, masks.masked)
 
     def term(self, encoder: Encoder, images: Images, run: Run) -> Term:  # noqa: ARG002
-        return fresh(lambda: _Named(self._weak, encoder.outputs), run.seed, "classifier")
+        return fresh(
+            lambda: _Named(self._weak, self.config, encoder.outputs), run.seed, "classifier"
+        )
 
 
 def measure(run: Run, settings: Mapping[str, Any]) -> Figures:

@@ -1,7 +1,7 @@
 """Settings of SoftCon."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,12 @@ class SoftConConfig(MoCoConfig):
     )
     soft_temperature: float = Field(
         0.2, gt=0, description="t of the soft contrast; the paper's was not found"
+    )
+    soft_between: Literal["student", "teacher"] = Field(
+        "student",
+        description="whose embeddings of the other view the student's are compared with in the "
+        "soft contrast; teacher: an encoder that starts untrained collapses, since all its "
+        "embeddings flee from all of the teacher's together",
     )
     masked: float = Field(
         0.25,

@@ -28,15 +28,15 @@ class SoftTerm(Term):
 
     Args:
         labels: which classes each image of the fit has, by weak labels; all zeros where unknown.
-        weight: l.
-        temperature: t.
+        config: weight, temperature, and whose embeddings are compared.
     """
 
     name = "soft contrast"
 
-    def __init__(self, labels: Float[Tensor, "n c"], weight: float, temperature: float) -> None:
+    def __init__(self, labels: Float[Tensor, "n c"], config: SoftConConfig) -> None:
         super().__init__()
-        self._labels, self._counts, self._temperature = labels, weight, temperature
+        self._labels, self._counts = labels, config.soft_weight
+        self._temperature, self._between = config.soft_temperature, config.soft_between
 
     @property
     def weight(self) -> float:
@@ -50,8 +50,12 @@ class SoftTerm(Term):
         return (self._labels[rows.cpu()].to(generator.device),)
 
     def forward(self, pairs: list[Pair], *inputs: Shaped[Tensor, "..."]) -> Float[Tensor, ""]:
-        """The soft contrast of the student's queries and the teacher's keys."""
+        """The soft contrast of two views of each image, seen by the student, or by it and the
+        teacher.
+        """
         (labels,) = inputs
+        if self._between == "student":
+            pairs = [Pair(pairs[0].queries, pairs[1].queries)]
         each = [soft_contrast(*pair, labels, labels, self._temperature) for pair in pairs]
         return torch.stack(each).mean()
 
@@ -98,9 +102,10 @@ class SoftCon(TwoViews):
     by the same numbers, which are stored with the model.
 
     The authors published weights and no training code: weight, temperature and masked share are
-    this library's own, as is that the soft contrast compares with the keys of the batch, not the
-    queue. Images without labels take part in MoCo's contrast alone. A small convolutional encoder
-    stands in for ResNet-50 and ViT, and starts untrained instead of from DINO.
+    this library's own, as is that the soft contrast compares both views as the student sees them
+    (``soft_between``), and neither with the queue. Images without labels take part in MoCo's
+    contrast alone. A small convolutional encoder stands in for ResNet-50 and ViT, and starts
+    untrained instead of from DINO.
 
     Verbs: `embed`, `search`, and `classify`, by a linear probe, with a probability of each class
     for itself.
@@ -180,7 +185,7 @@ class SoftCon(TwoViews):
 
     def term(self, encoder: Encoder, images: Images, run: Run) -> Term | None:  # noqa: ARG002
         """The soft contrast."""
-        return SoftTerm(self._weak, self.config.soft_weight, self.config.soft_temperature)
+        return SoftTerm(self._weak, self.config)
 
     def learnt(self) -> Learnt:
         """Encoder, probe and the scale of the bands."""
