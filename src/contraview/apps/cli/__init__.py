@@ -30,6 +30,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... [--labels COLUMN]"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),
     "report": ("report", "a page about a run: contraview report RUN"),
+    "serve": ("serve", "a live page: contraview serve MODEL --watch SOURCE, or MODEL DATA..."),
     "data": ("data", "the known data sets: contraview data list|get NAME"),
     "demo": ("demo", "the main job on bundled traffic, from capture to report"),
 }

@@ -40,7 +40,7 @@ def page(contents: Contents) -> str:
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup('<meta name="color-scheme" content="light dark">'),
         tag("title", f"contraview: {title}"),
-        tag("style", _style_sheet()),
+        tag("style", style_sheet()),
     )
     shown = [made for make in SECTIONS if (made := make(contents)) is not None]
     body = tag(
@@ -85,7 +85,9 @@ def _privacy(contents: Contents) -> str:
     return f"This page {addresses} addresses and ports, loads nothing and runs no script."
 
 
-def _style_sheet() -> Markup:
+def style_sheet() -> Markup:
+    """The style sheet of every page of the package: the colours, and the rules."""
+
     def variables(colours: dict[str, str]) -> str:
         return ";".join(f"--{name}:{colour}" for name, colour in colours.items())
 
