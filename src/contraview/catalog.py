@@ -86,7 +86,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("hallucinator", "Hallucinator", "Hallucination Improves the Performance of Unsupervised Visual Representation Learning, 2023, arXiv:2307.12168", "images", "embed search classify", "contraview.systems.hallucinator:Hallucinator"),
     Entry("halp", "HaLP", "Hallucinating Latent Positives for Skeleton-based Self-Supervised Learning of Actions, 2023, arXiv:2304.00387", "skeletons", "embed search classify"),
     Entry("hicmae", "HiCMAE", "Hierarchical Contrastive Masked Autoencoder for Self-Supervised Audio-Visual Emotion Recognition, 2024, arXiv:2401.05698", "video, audio", "embed classify regress"),
-    Entry("imaginet", "ImagiNet", "A Multi-Content Dataset for Generalizable Synthetic Image Detection via Contrastive Learning, 2024, arXiv:2407.20020", "images", "embed classify"),
+    Entry("imaginet", "ImagiNet", "A Multi-Content Dataset for Generalizable Synthetic Image Detection via Contrastive Learning, 2024, arXiv:2407.20020", "images", "embed classify", "contraview.systems.imaginet:ImagiNet"),
     Entry("instruct_clip", "Instruct-CLIP", "Improving Instruction-Guided Image Editing with Automated Data Refinement Using Contrastive Learning, 2025, arXiv:2503.18406", "images, text", "embed score edit"),
     Entry("joint_image_volume", "Joint image-volume SSL", "Joint Self-Supervised Image-Volume Representation Learning with Intra-Inter Contrastive Clustering, 2022, arXiv:2212.01893", "images, volumes", "embed classify segment"),
     Entry("less_is_more", "Less is More", "Selective Reduction of CT Data for Self-Supervised Pre-Training of Deep Learning Models with Contrastive Learning Improves Downstream Classification Performance, 2024, arXiv:2410.14524", "images", "select embed"),

@@ -68,6 +68,8 @@ def of(system: Any, data: Any, max_fpr: float) -> dict[str, Any]:
         return _of_masks(system, data)
     if hasattr(system, "forecast"):  # what comes later is the truth
         return {"rows": len(data), **system.backtest(data)}
+    if hasattr(system, "evaluated"):  # it has figures of its own
+        return {"rows": len(data), **system.evaluated(data)}
     labels = data.labels()
     figures: dict[str, Any] = {"rows": len(labels)}
     if getattr(system, "several", False) and _classes(system):

@@ -56,6 +56,8 @@ def need_table_name(out: Path | None) -> None:
 
 def columns(verb: str, system: Any, data: Any) -> pl.DataFrame:
     """What a verb says of each item, as columns."""
+    if verb == "classify" and hasattr(system, "classified"):  # it says more than probabilities
+        return system.classified(data)
     answer = getattr(system, verb)(data)
     if verb == "embed":
         return pl.DataFrame(answer, schema=[f"e{i}" for i in range(answer.shape[1])])
