@@ -132,8 +132,9 @@ def laundered(pixels: Pixels, generator: torch.Generator, config: Laundering) ->
         quality = (low + strength[rows] * (high - low)).round().long()
         changed[rows] = compressed(pixels[rows], quality, form)
     rows = torch.nonzero(kind == 2)[:, 0]
-    sigmas = (strength[rows] * config.blur * width).clamp(min=0.1)
-    changed[rows] = smoothed(pixels[rows], sigmas)
+    if len(rows):
+        sigmas = (strength[rows] * config.blur * width).clamp(min=0.1)
+        changed[rows] = smoothed(pixels[rows], sigmas)
     rows = torch.nonzero(kind == 3)[:, 0]
     variance = config.noise[0] + strength[rows] * (config.noise[1] - config.noise[0])
     changed[rows] = noisy(pixels[rows], generator, sigma=variance.sqrt() / 255)
