@@ -255,3 +255,12 @@ def test_the_reference_is_frozen_in_evaluation_and_the_same_for_the_same_seed():
     again = Attention(made).learn(images, 0.4)
     torch.testing.assert_close(one.component, again.component)
     assert not any(p.requires_grad for p in one.parameters())
+
+
+def test_what_all_tokens_share_is_taken_away_before_cosines():
+    pixels = discs([3.0, 4.0, 5.0])
+    found = attention(pixels)
+    tokens = found.tokens(pixels)
+    torch.testing.assert_close(tokens.mean((0, 1)), torch.zeros(3), atol=5e-3, rtol=0)
+    other = discs([3.0, 4.0, 5.0], subject=(0.9, 0.1, 0.0))
+    assert found.likeness(pixels, other).abs().max() > 0.1

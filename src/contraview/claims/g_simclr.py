@@ -96,7 +96,7 @@ CLAIMS = (
     Claim(
         "false_negatives",
         "batches of different pseudo-classes hold fewer negatives of the anchor's own class",
-        _EXPERIMENT, FALSE, GUIDED, RANDOM, 0.003, "lower",
+        _EXPERIMENT, FALSE, GUIDED, RANDOM, 0.0005, "lower",
     ),
     Claim(
         "few_labels",

@@ -37,7 +37,7 @@ STEP = 0.01
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {
-        "seen": 10_000, "judged": 10_000, "widths": (16, 32, 64, 128), "steps": 250,
+        "seen": 10_000, "judged": 10_000, "widths": (16, 32, 64, 128), "steps": 250, "batch": 64,
         "generator": {"latents": (24,), "widths": (16, 32, 64), "steps": 400},
         "reference": {"steps": 150},
     },

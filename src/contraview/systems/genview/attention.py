@@ -28,26 +28,29 @@ class Attention(nn.Module):
     The tokens of an image are the positions of a frozen encoder's last map. Their first principal
     component parts what stands out from what does not, but its sign is arbitrary. Here it points to
     the subject by the rule that subjects stand in the middle: over all images, the middle half of
-    the map projects higher than its border.
+    the map projects higher than its border. The mean token is taken away: after a ReLU all tokens
+    share it, and all cosines would be near one.
 
     Args:
         encoder: frozen; taken as it is.
     """
 
     component: Tensor
+    mean: Tensor
     threshold: Tensor
 
     def __init__(self, encoder: ImageEncoder) -> None:
         super().__init__()
         self.encoder = encoder.requires_grad_(False).eval()
         self.register_buffer("component", torch.zeros(encoder.outputs))
+        self.register_buffer("mean", torch.zeros(encoder.outputs))
         self.register_buffer("threshold", torch.zeros(()))
 
     @torch.no_grad()
     def tokens(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n t d"]:
-        """The positions of the map, row by row; always as the encoder was frozen."""
+        """The positions of the map, row by row, less the mean of all."""
         self.encoder.eval()
-        return self.encoder.features(pixels).flatten(2).transpose(1, 2)
+        return self.encoder.features(pixels).flatten(2).transpose(1, 2) - self.mean
 
     @torch.no_grad()
     def learn(self, images: Images, foreground: float) -> "Attention":
@@ -64,14 +67,16 @@ class Attention(nn.Module):
             for part in rows.split(EMBEDDED_AT_ONCE)
         ]
         every = torch.cat(parts)
+        mean = every.mean((0, 1))
+        every = every - mean
         flat = every.flatten(0, 1)
-        centred = flat - flat.mean(0)
-        component = torch.linalg.eigh(centred.T @ centred)[1][:, -1]
+        component = torch.linalg.eigh(flat.T @ flat)[1][:, -1]
         middle = middle_of(images.batch(rows[:1], device), self.encoder)
         projected = every @ component
         if projected[:, middle].mean() < projected[:, ~middle].mean():
             component, projected = -component, -projected
         self.component.copy_(component)
+        self.mean.add_(mean)
         self.threshold.copy_(_cut(projected.flatten(), foreground))
         return self
 
