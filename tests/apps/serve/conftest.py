@@ -44,8 +44,9 @@ def kept(tmp_path):
     store = Store(tmp_path / "state.sqlite")
     log = tmp_path / "alerts.jsonl"
     intake = Intake(store, log)
-    yield Kept(store, log, intake, Queries(store))
-    intake.close()
+    made = Kept(store, log, intake, Queries(store))
+    yield made
+    made.intake.close()
     store.close()
 
 

@@ -5,19 +5,19 @@ import threading
 import time
 
 import pytest
-import uvicorn
 from fastapi import APIRouter, Request
+from in_thread import InThread
 
 from contraview.apps.serve import guard as limits
-from contraview.apps.serve.service import application, configured, listen, read_token
+from contraview.apps.serve.service import application, listen, read_token
 from contraview.core.errors import InputError
 
 TOKEN = "a-token-for-the-tests"
 POST = b"POST /api/echo HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
 
-class Running:
-    """A service in a thread, with two routes of its own."""
+class Running(InThread):
+    """A service with two routes of its own."""
 
     def __init__(self, *, token=None, healthy=lambda: None):
         self.go = threading.Event()
@@ -32,21 +32,13 @@ class Running:
         async def echo(request: Request):
             return {"bytes": len(await request.body())}
 
-        self.guard = application(
-            lambda: {"mode": "test"}, [api], metrics=lambda: [("m_total", "M", 3)],
-            healthy=healthy, token=token,
-        )  # fmt: skip
-        self.socket = listen("127.0.0.1", 0)
-        self.port = self.socket.getsockname()[1]
-        self.server = uvicorn.Server(configured(self.guard))
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
-        self.thread.start()
+        metrics = lambda: [("m_total", "M", 3)]  # noqa: E731
+        about = lambda: {"mode": "test"}  # noqa: E731
+        super().__init__(application(about, [api], metrics=metrics, healthy=healthy, token=token))
 
     def stop(self):
         self.go.set()
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.socket.close()
+        super().stop()
 
 
 @pytest.fixture

@@ -24,11 +24,14 @@ def run(_verb: str, arguments: list[str]) -> int:
         token_file=(Path | None, None),
         redact=(bool, False),
         max_fpr=(float | None, None),
+        benign=(Path | None, None),
     )
     if not chosen.model.is_dir():
         raise InputError(f"{chosen.model}: no such folder; expected a model")
     if not 0 <= chosen.port < 1 << 16:
         raise InputError(f"--port {chosen.port}: expected 0 to 65535")
+    if chosen.benign is not None and not chosen.benign.exists():
+        raise InputError(f"{chosen.benign}: no such file or folder; expected benign flows")
     try:
         import fastapi  # noqa: F401
         import uvicorn  # noqa: F401
@@ -48,6 +51,7 @@ def run(_verb: str, arguments: list[str]) -> int:
             token_file=chosen.token_file,
             redact=chosen.redact,
             max_fpr=chosen.max_fpr,
+            benign=chosen.benign,
         )
     )
     return 0

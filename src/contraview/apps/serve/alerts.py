@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fastapi import APIRouter
+
+from contraview.apps.serve.alert_map import AlertMap, map_api
 from contraview.apps.serve.alerts_api import alerts_api
 from contraview.apps.serve.intake import Intake
+from contraview.apps.serve.labelled import Labelled
 from contraview.apps.serve.queries import Queries
+from contraview.apps.serve.quieted import Quieted
 from contraview.apps.serve.service import (
     application,
     listen,
@@ -20,6 +25,7 @@ from contraview.apps.serve.service import (
     say_where,
 )
 from contraview.apps.serve.store import Store
+from contraview.apps.serve.taught_api import taught_api
 from contraview.apps.serve.watching import Watching
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.plain_text import plain
@@ -44,6 +50,7 @@ class Settings:
         token_file: holds what requests must bring.
         redact: show hosts by number.
         max_fpr: the false-alarm rate, where not the model's own.
+        benign: benign flows for the map; see `AlertMap`.
     """
 
     model: Path
@@ -54,6 +61,7 @@ class Settings:
     token_file: Path | None = None
     redact: bool = False
     max_fpr: float | None = None
+    benign: Path | None = None
 
 
 class Alerts:
@@ -68,7 +76,10 @@ class Alerts:
         settings.out.mkdir(parents=True, exist_ok=True)
         self.store = Store(settings.out / STATE)
         self.queries = Queries(self.store, redact=settings.redact)
-        self.intake = Intake(self.store, settings.out / LOG)
+        self.quieted = Quieted(self.store, self.queries, settings.model)
+        self.labelled = Labelled(self.store, self.queries, settings.model)
+        self.map = AlertMap(self.store, self.queries, settings.model, settings.benign)
+        self.intake = Intake(self.store, settings.out / LOG, self.quieted.rule_of)
         self._watching: Watching | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._take_in, name="intake", daemon=True)
@@ -121,6 +132,18 @@ class Alerts:
             return json.loads((self.settings.out / COUNTERS).read_text())
         return {}
 
+    def routers(self) -> list[APIRouter]:
+        """The parts of the API."""
+        return [
+            alerts_api(self.queries),
+            map_api(self.map),
+            taught_api(self.quieted, self.labelled, self.held_back),
+        ]
+
+    def held_back(self) -> dict[str, int]:
+        """How many alerts the watcher held back by each suppression rule."""
+        return self.counters().get("suppressed_by", {})
+
     def healthy(self) -> str | None:
         """What is wrong, if anything."""
         watching = self._watching
@@ -154,6 +177,8 @@ class Alerts:
         while True:
             last = self._stopping.is_set()  # before the look: what was written by then is taken
             try:
+                self.quieted.sync()
+                self.labelled.sync()
                 self.intake.take()
                 self._trouble = None
             except Exception as error:  # noqa: BLE001 told on the page, tried again
@@ -184,7 +209,7 @@ def serve(settings: Settings) -> None:
         alerts.start()
         guard = application(
             alerts.about,
-            [alerts_api(alerts.queries)],
+            alerts.routers(),
             metrics=alerts.metrics,
             healthy=alerts.healthy,
             host=settings.host,

@@ -52,9 +52,12 @@ class Queries:
             [*values, wanted.limit, wanted.offset],
         ).fetchall()
         newest = db.execute("SELECT coalesce(max(id), 0) FROM groups").fetchone()[0]
-        names = self._names(db, rows)
-        items = [self._group(row, names) for row in rows]
-        return {"total": total, "newest": newest, "items": items}
+        return {"total": total, "newest": newest, "items": self.shown(rows)}
+
+    def shown(self, rows: list[sqlite3.Row]) -> list[dict[str, Any]]:
+        """Rows of groups as the page shows them."""
+        names = self._names(self._store.reading, rows)
+        return [self._group(row, names) for row in rows]
 
     def group(self, number: int) -> dict[str, Any] | None:
         """A group with its strongest alert."""

@@ -41,6 +41,10 @@ CREATE TABLE alerts(
     label TEXT, suppressed TEXT, record TEXT NOT NULL
 );
 CREATE INDEX alerts_group ON alerts(in_group, id);
+CREATE INDEX alerts_src ON alerts(src);
+CREATE INDEX alerts_dst ON alerts(dst);
+CREATE INDEX alerts_label ON alerts(label) WHERE label IS NOT NULL;
+CREATE INDEX alerts_suppressed ON alerts(suppressed) WHERE suppressed IS NOT NULL;
 CREATE TABLE health(
     id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, time REAL NOT NULL,
     sort TEXT NOT NULL, message TEXT NOT NULL

@@ -118,11 +118,11 @@ class Clan(System):
             rows = self._trusted(rows, run)
             steps = max(steps - guard_steps, 1)
         pretraining(self.encoder, rows, run=run, steps=steps)
-        return Centroid.fit(self._embed_rows(rows))
+        return Centroid.fit(self.embed_rows(rows))
 
     def _trusted(self, rows: Float[Tensor, "n d"], run: Run) -> Float[Tensor, "m d"]:
         """The rows without the most anomalous share, as the half-trained encoder sees them."""
-        embedded = self._embed_rows(rows)
+        embedded = self.embed_rows(rows)
         scores = Centroid.fit(embedded).score(embedded)
         left_out = round(self.config.contamination * len(rows))
         run.log("contamination guard", left_out=left_out, rows=len(rows))
@@ -171,7 +171,7 @@ class Clan(System):
 
     def embed(self, flows: Any, /) -> Float[np.ndarray, "n e"]:
         """The embedding of each flow, not normalised."""
-        return self._embed_rows(self.matrix(flows))
+        return self.embed_rows(self.matrix(flows))
 
     def score(self, flows: Any, /) -> Float[np.ndarray, " n"]:
         """The anomaly score of each flow: minus the cosine to the benign centre, in [-1, 1]."""
@@ -179,7 +179,7 @@ class Clan(System):
 
     def score_rows(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, " n"]:
         """`score`, for rows that are standardised already."""
-        return self.centroid.score(self._embed_rows(rows))
+        return self.centroid.score(self.embed_rows(rows))
 
     def classify(self, flows: Any, /) -> Float[np.ndarray, "n c"]:
         """The probability of each of `classes` for each flow; after `finetune`."""
@@ -192,7 +192,8 @@ class Clan(System):
         return self.naming
 
     @torch.inference_mode()
-    def _embed_rows(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, "n e"]:
+    def embed_rows(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, "n e"]:
+        """`embed`, for rows that are standardised already."""
         self.encoder.eval()
         return torch.cat([self.encoder(part) for part in rows.split(SCORING_BATCH)]).numpy()
 

@@ -6,6 +6,8 @@ import { Detail } from "./detail.js";
 import { VirtualList } from "./list.js";
 import { heading, remember } from "./main.js";
 import { counters } from "./counters.js";
+import { alertMap } from "./map.js";
+import { taught } from "./teach.js";
 
 const STATES = { open: "open", suppressed: "suppressed", labelled: "labelled", all: "all" };
 const ORDERS = { newest: "newest first", strongest: "strongest first" };
@@ -15,7 +17,7 @@ const SEVERITY = {
 };
 
 export function make(about) {
-  return { alerts: alerts(about), counters: counters(about) };
+  return { alerts: alerts(about), map: alertMap(), taught: taught({}), counters: counters() };
 }
 
 export const severity = (level) => el("span", { class: `severity s${level}`, title: SEVERITY[level] }, level);
@@ -117,6 +119,10 @@ function alerts(about) {
       again();
       if (group) show(group);
     },
+    moved(query) {
+      const group = Number(query.get("group"));
+      if (group && group !== open) show(group);
+    },
     async about(now, visible) {
       about = now;
       if (visible) heading(plural(now.open, "open group of alerts", "open groups of alerts"), state_line(now));
@@ -131,8 +137,8 @@ function alerts(about) {
     key(event) {
       const act = {
         "/": () => text.focus(), j: () => list.move(1), k: () => list.move(-1),
-        Escape: () => detail.close(), s: () => detail.suppress?.(), b: () => detail.label?.("benign"),
-        a: () => detail.label?.("attack"),
+        Escape: () => detail.close(), s: () => detail.suppress(), b: () => detail.label("benign"),
+        a: () => detail.label("attack"),
         ...Object.fromEntries([1, 2, 3, 4].map((level) => [level, () => { toggle(level); again(); }])),
       }[event.key];
       if (!act || (event.key === "Escape" && !open)) return;

@@ -1,8 +1,10 @@
 // One group: who, when, why, and what can be done about it.
 
-import { get } from "./api.js";
+import { get, remove } from "./api.js";
 import { bar, count, el, fill, moment, number, plural, table, toast } from "./dom.js";
 import { about_line, ends, severity } from "./alerts.js";
+import { neighbours } from "./map.js";
+import { label, suppress } from "./teach.js";
 
 const VIEWS = { clan: "CLAN", ecod: "ECOD", forest: "isolation forest", neighbours: "nearest neighbours" };
 const SHOWN = 50;
@@ -15,7 +17,7 @@ export class Detail {
   }
 
   none() {
-    this.id = null;
+    this.id = this.group = null;
     fill(this.element, el("p", { class: "quiet none" }, "Choose a group to see why it stands out."));
   }
 
@@ -35,6 +37,7 @@ export class Detail {
 
   draw(group, alerts) {
     this.group = group;
+    this.alerts = alerts;
     const alert = group.strongest;
     fill(this.element,
       el("div", { class: "top" },
@@ -51,10 +54,23 @@ export class Detail {
       group.flows > 1 && el("h3", {}, group.flows > SHOWN ? `The first ${SHOWN} of ${plural(group.flows, "alert")}` : plural(group.flows, "alert")),
       group.flows > 1 && members(alerts));
     this.element.scrollTop = 0;
-    this.extra?.(group, this.element.querySelector(".slot"));
+    neighbours(group, this.element.querySelector(".slot")).catch(() => {}); // it says why it stands out without them
   }
 
-  actions() { return []; }
+  actions(group) {
+    const button = (text, key, act) => el("button", { "data-does": text.toLowerCase(), title: `key: ${key}`, on: { click: act } }, text);
+    return [
+      button("Suppress", "s", () => this.suppress()), button("Benign", "b", () => this.label("benign")),
+      button("Attack", "a", () => this.label("attack")),
+      group.label && el("button", { on: { click: () => this.attempt(async () => { await remove(`/api/labels/${this.labelled()}`); this.again(); }) } }, "Take label back"),
+    ];
+  }
+
+  labelled() { return this.alerts.find((alert) => alert.label)?.id ?? this.group.strongest.id; }
+
+  suppress() { if (this.group) suppress(this.group, () => this.again()); }
+
+  label(verdict) { if (this.group) label(this.group, verdict, () => this.again()); }
 
   async again() {
     this.changed();
