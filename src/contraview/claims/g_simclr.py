@@ -11,10 +11,9 @@ from jaxtyping import Shaped
 
 from contraview.claims.claim import Claim, Experiment, Figures
 from contraview.claims.emoji import both_vendors, emoji_data
-from contraview.claims.pictures import FEW, PIXELS, PROBE_C, UNTRAINED, few_label_figures, flat
+from contraview.claims.pictures import FEW, fitted_figures
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
-from contraview.frameworks.images.embedding import embedded
 from contraview.frameworks.images.pretraining import ImagePretraining
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.modalities.images.data import Images
@@ -75,18 +74,11 @@ def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
         SAME: _SameBatches(**knobs),
         ORACLE: GSimCLR(**knobs, group_by="subcategory"),
     }
-    inputs, shares = {}, {}
-    for arm, system in arms.items():
-        quiet = Run(seed=run.seed, show=False)
-        inputs[arm] = system.fit(train, run=quiet).embed(train), system.embed(test)
-        shares[arm] = false_negatives(
-            system.batches(train, quiet), train.labels(), system.config.steps
-        )
-    untrained = arms[RANDOM].fresh_encoder(train, run.seed)
-    inputs[UNTRAINED] = embedded(untrained, train), embedded(untrained, test)
-    inputs[PIXELS] = flat(train), flat(test)
-    strengths = {arm: PROBE_C.get(arm, arms[RANDOM].config.probe_c) for arm in inputs}
-    figures = few_label_figures(inputs, strengths, train.labels(), test.labels(), run.seed)
+    figures = fitted_figures(arms, train, test, run.seed)
+    shares = {
+        arm: false_negatives(system.batches(train, run), train.labels(), system.config.steps)
+        for arm, system in arms.items()
+    }
     return {**figures, FALSE: shares}
 
 

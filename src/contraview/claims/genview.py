@@ -9,20 +9,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from contraview.claims.claim import Claim, Experiment, Figures
-from contraview.claims.pictures import (
-    FEW,
-    PIXELS,
-    PROBE_C,
-    UNTRAINED,
-    fashion_data,
-    few_label_figures,
-    flat,
-    seen_and_judged,
-)
+from contraview.claims.pictures import FEW, fashion_data, fitted_figures, seen_and_judged
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator, torch_generator
 from contraview.frameworks.generators import Autoencoder
-from contraview.frameworks.images.embedding import embedded
 from contraview.frameworks.images.pretraining import ImagePretraining
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.modalities.images.data import Images
@@ -89,15 +79,7 @@ def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
         WEIGHED: arm(bad),
         UNIFORM: arm(bad, gain=0.0),
     }
-    inputs = {}
-    for name, system in arms.items():
-        system.fit(train, run=Run(seed=run.seed, show=False))
-        inputs[name] = system.embed(train), system.embed(test)
-    untrained = arms[ORIGINALS].fresh_encoder(train, run.seed)
-    inputs[UNTRAINED] = embedded(untrained, train), embedded(untrained, test)
-    inputs[PIXELS] = flat(train), flat(test)
-    strengths = {name: PROBE_C.get(name, whole.config.probe_c) for name in inputs}
-    figures = few_label_figures(inputs, strengths, train.labels(), test.labels(), run.seed)
+    figures = fitted_figures(arms, train, test, run.seed)
     weighed = arms[WEIGHED]
     assert isinstance(weighed, _Shared)
     auc = {WEIGHTS: told_apart(weighed, train, run.seed), BAR: 0.7 - STEP}

@@ -5,19 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from contraview.claims.claim import Claim, Experiment, Figures
-from contraview.claims.pictures import (
-    FEW,
-    PIXELS,
-    PROBE_C,
-    UNTRAINED,
-    fashion_data,
-    few_label_figures,
-    flat,
-    seen_and_judged,
-)
+from contraview.claims.pictures import FEW, fashion_data, fitted_figures, seen_and_judged
 from contraview.core.run import Run
 from contraview.frameworks.generators import Generator
-from contraview.frameworks.images.embedding import embedded
 from contraview.frameworks.images.pretraining import ImagePretraining
 from contraview.frameworks.images.simclr import SimCLR
 from contraview.modalities.images.data import Images
@@ -75,15 +65,7 @@ def measure(run: Run, settings: Mapping[str, Any]) -> Figures:
         KEPT: arm(0.0, far / math.sqrt(fine), sample=sample),
         REAL: SimCLR(**plain),
     }
-    inputs = {}
-    for name, system in arms.items():
-        system.fit(train, run=Run(seed=run.seed, show=False))
-        inputs[name] = system.embed(train), system.embed(test)
-    untrained = arms[REAL].fresh_encoder(train, run.seed)
-    inputs[UNTRAINED] = embedded(untrained, train), embedded(untrained, test)
-    inputs[PIXELS] = flat(train), flat(test)
-    strengths = {name: PROBE_C.get(name, arms[REAL].config.probe_c) for name in inputs}
-    figures = few_label_figures(inputs, strengths, train.labels(), test.labels(), run.seed)
+    figures = fitted_figures(arms, train, test, run.seed)
     method = arms[LOCAL]
     assert isinstance(method, _Shared)
     told = method.information(far, run=Run(seed=run.seed, show=False))

@@ -101,6 +101,21 @@ def few_label_figures(
     return {FEW: mean, **figures}
 
 
+def fitted_figures(
+    arms: Mapping[str, ImagePretraining], train: Images, test: Images, seed: int
+) -> Figures:
+    """`few_label_figures` of every arm, fitted on ``train``; of an untrained encoder; of pixels."""
+    inputs, strengths = {}, dict(PROBE_C)
+    for name, system in arms.items():
+        system.fit(train, run=Run(seed=seed, show=False))
+        inputs[name] = system.embed(train), system.embed(test)
+        strengths[name] = system.config.probe_c
+    untrained = next(iter(arms.values())).fresh_encoder(train, seed)
+    inputs[UNTRAINED] = embedded(untrained, train), embedded(untrained, test)
+    inputs[PIXELS] = flat(train), flat(test)
+    return few_label_figures(inputs, strengths, train.labels(), test.labels(), seed)
+
+
 def few_label_claims(
     system: type[ImagePretraining], name: str, smoke: Mapping[str, Any]
 ) -> Sequence[Claim]:
