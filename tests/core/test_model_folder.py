@@ -123,7 +123,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def amend(folder, value):
-    amend_model(folder, "later", Learnt({"a": np.full(3, value)}, facts={"value": value}))
+    later = Learnt({"a": np.full(3, value)}, facts={"value": value})
+    amend_model(folder, {"later": later}, by="test")
 
 
 def later(folder):
@@ -139,9 +140,9 @@ def test_an_amendment_leaves_what_was_fitted_and_can_be_taken_back(tmp_path):
     assert model.learnt.facts == {"n": 2}
     amend(tmp_path, 2.0)
     assert later(tmp_path) == 2.0
-    revert_model(tmp_path)
+    revert_model(tmp_path, by="test")
     assert later(tmp_path) == 1.0
-    revert_model(tmp_path)
+    revert_model(tmp_path, by="test")
     assert later(tmp_path) == 2.0
     amend(tmp_path, 3.0)
     assert len(list(tmp_path.glob("later.*.safetensors"))) == 2, "now and before, no older"
@@ -156,7 +157,7 @@ def test_a_new_fit_drops_amendments_and_there_is_nothing_to_take_back(tmp_path):
     assert read_model(tmp_path).amendments == {}
     assert not list(tmp_path.glob("later.*"))
     with pytest.raises(InputError, match="nothing to take back"):
-        revert_model(tmp_path)
+        revert_model(tmp_path, by="test")
 
 
 @pytest.mark.parametrize("call", range(4))

@@ -109,37 +109,59 @@ def write_model(
     _sweep(folder)
 
 
-def amend_model(folder: Path, name: str, learnt: Learnt) -> None:
-    """Add something learnt after the fit to a model, or replace it: at once or not at all.
+def amend_model(folder: Path, parts: Mapping[str, Learnt | None], *, by: str) -> None:
+    """Add what was learnt after the fit to a model, or replace it: at once or not at all.
 
-    Its arrays go into a file named by its content, beside all that is there; then system.json is
+    Arrays go into files named by their content, beside all that is there; then system.json is
     replaced in one step. What system.json said before stays as system.previous.json, with the
     files it names, for `revert_model`. A new fit into the folder drops all amendments.
+
+    Args:
+        folder: the model.
+        parts: by name; None takes one away.
+        by: the command that does it.
     """
     description = _read_description(folder / DESCRIPTION)
-    content = _packed(learnt)
-    digest = hashlib.sha256(content).hexdigest()
-    file = f"{name}.{digest[:12]}.safetensors"
-    write_bytes(folder / file, content)
-    amendment = {"file": file, "sha256": digest, "facts": learnt.facts}
-    amendments = description.get("amendments", {}) | {name: amendment}
+    amendments = dict(description.get("amendments", {}))
+    for name, learnt in parts.items():
+        if learnt is None:
+            amendments.pop(name, None)
+            continue
+        content = _packed(learnt)
+        digest = hashlib.sha256(content).hexdigest()
+        file = f"{name}.{digest[:12]}.safetensors"
+        write_bytes(folder / file, content)
+        amendments[name] = {"file": file, "sha256": digest, "facts": learnt.facts}
     write_bytes(folder / PREVIOUS, (folder / DESCRIPTION).read_bytes())
-    write_json(folder / DESCRIPTION, {**description, "amendments": amendments})
+    amended = {"by": by, "step": _step(description) + 1}
+    changed = {**description, "amendments": amendments, "amended": amended}
+    write_json(folder / DESCRIPTION, changed)
     _sweep(folder)
 
 
-def revert_model(folder: Path) -> None:
+def revert_model(folder: Path, *, by: str) -> None:
     """Take back the last `amend_model`; once more brings it back.
 
     Raises:
-        InputError: nothing was amended since the fit.
+        InputError: nothing was amended since the fit, or the last change is another command's.
     """
-    _read_description(folder / DESCRIPTION)
+    description = _read_description(folder / DESCRIPTION)
     if not (folder / PREVIOUS).is_file():
         raise InputError(f"{folder}: nothing to take back; it is as it was fitted")
+    last = max(description, _read_description(folder / PREVIOUS), key=_step)
+    if _step(last) and last["amended"]["by"] != by:
+        other = last["amended"]["by"]
+        raise InputError(
+            f"{folder}: the last change is of {other}; `contraview {other} --undo` takes it back"
+        )
     before, now = (folder / PREVIOUS).read_bytes(), (folder / DESCRIPTION).read_bytes()
     write_bytes(folder / DESCRIPTION, before)
     write_bytes(folder / PREVIOUS, now)
+
+
+def _step(description: Mapping[str, Any]) -> int:
+    """How many amendments led to a description; 0 for one as it was fitted."""
+    return int(description.get("amended", {}).get("step", 0))
 
 
 def _sweep(folder: Path) -> None:

@@ -62,6 +62,7 @@ ECS = {
 }
 SOMETIMES = {
     "contraview.rule": str,
+    "contraview.attack": str,
     "contraview.uid": str,
     "contraview.group.flows": int,
     "contraview.group.first": str,

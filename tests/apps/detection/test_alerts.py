@@ -73,7 +73,9 @@ def test_every_field_has_its_name_and_type_and_no_other_is_there(form, table):
 @pytest.mark.parametrize(("form", "table"), [("eve", EVE), ("ecs", ECS)])
 def test_what_only_some_alerts_have_is_typed_as_well(form, table):
     group = dict(zip(GROUP, (3, ROW["timestamp"], ROW["last_seen"], 2, 1), strict=True))
-    record = json.loads(write(form, ROW | group | {"rule": "flag_urg", "uid": "CAbc"}))
+    record = json.loads(
+        write(form, ROW | group | {"rule": "flag_urg", "uid": "CAbc", "named_attack": "scan"})
+    )
     assert set(leaves(record)) == set(table | SOMETIMES)
     for path, kind in SOMETIMES.items():
         assert type(at(record, path)) is kind, path

@@ -27,6 +27,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "align": ("align", "places on a reference: contraview align MODEL READS... [--out FILE.sam]"),
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
     "suppress": ("suppress", "quieten alerts by rule: contraview suppress MODEL --host H ..."),
+    "feedback": ("feedback", "alerts judged by people: contraview feedback MODEL ID --benign"),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... [--labels COLUMN]"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),
     "report": ("report", "a page about a run: contraview report RUN"),

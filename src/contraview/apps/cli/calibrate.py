@@ -11,6 +11,7 @@ from contraview.apps.cli.arguments import Positional, parse
 from contraview.apps.detection.calibrated import outlook
 from contraview.apps.detection.model import calibrate_model
 from contraview.core.errors import InputError
+from contraview.core.lineage import note
 from contraview.core.model_folder import revert_model, write_json
 from contraview.evaluation.threshold import alarm_rate
 
@@ -33,7 +34,8 @@ def run(_verb: str, arguments: list[str]) -> int:
     if chosen.undo:
         if chosen.flows:
             raise InputError("contraview calibrate: --undo takes no flows; expected MODEL alone")
-        revert_model(chosen.model)
+        revert_model(chosen.model, by="calibrate")
+        note(chosen.model, "calibrate --undo")
         sys.stdout.write(f"{chosen.model}: the calibration is the one before\n")
         return 0
     if not chosen.flows:

@@ -14,6 +14,7 @@ from contraview.apps.detection.detection import detect
 from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.reasons import Reason, explain
 from contraview.apps.report.report import ALERTS, FLOWS, MODEL, write_report
+from contraview.core.lineage import note
 from contraview.core.model_folder import write_bytes
 from contraview.core.run import Run
 from contraview.modalities.flows import lab_traffic
@@ -83,6 +84,7 @@ def _fit(detector: Detector, source: Path, chosen: Any) -> None:
     detector.fit(detector.read(source), run=run)
     detector.threshold()  # refuses a rate that the held-out flows cannot support
     detector.save(chosen.out / MODEL)
+    note(chosen.out / MODEL, f"fit {detector.slug}")
     clear_checkpoints(run)
 
 

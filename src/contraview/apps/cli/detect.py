@@ -12,7 +12,7 @@ import polars as pl
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.apps.detection.alerts import Format, write_alerts
 from contraview.apps.detection.conversation import latest
-from contraview.apps.detection.detection import detect
+from contraview.apps.detection.detection import Judge, detect
 from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.evidence import Evidence
 from contraview.apps.detection.grouping import Groups
@@ -71,7 +71,7 @@ def run_detection(
     each rule suppressed.
     """
     flows = detector.read(chosen.source)
-    threshold = detector.threshold(chosen.max_fpr)
+    judge = Judge(detector, max_fpr=chosen.max_fpr)
     seen = raised = 0
     quiet: Counter[str] = Counter()
     groups = Groups() if chosen.group else None
@@ -84,12 +84,12 @@ def run_detection(
                 chosen.format,
                 alerts,
                 reasons,
-                threshold=threshold,
+                threshold=judge.threshold,
                 inputs=detector.inputs,
                 head=head,
             )
 
-        for rows in detect(detector, flows, max_fpr=chosen.max_fpr):
+        for rows in detect(detector, flows, judge=judge):
             alerts = rows.filter("alert")
             alerts, reasons, hits = rules.split(alerts, explain(detector, alerts))
             quiet += hits
@@ -106,6 +106,8 @@ def run_detection(
         cut = evidence.write()
         lost = f", {cut.other_link:,} of another link type left out" if cut.other_link else ""
         sys.stderr.write(f"{chosen.pcap_out}: {cut.packets:,} packets of these alerts{lost}\n")
+    if judge.calmed:
+        sys.stderr.write(f"{judge.calmed:,} flows like those called benign are no alerts\n")
     return seen, raised, quiet
 
 

@@ -11,6 +11,7 @@ from contraview.apps.cli import splits
 from contraview.apps.cli.arguments import Positional, flags_of, parse
 from contraview.core.config import Config
 from contraview.core.errors import InputError
+from contraview.core.lineage import note
 from contraview.core.plain_text import visible
 from contraview.core.run import Run
 from contraview.training.checkpoint import clear_checkpoints
@@ -57,6 +58,7 @@ def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
     system.fit(rows, run=run, **({"labels": rows.labels()} if told else {}))
     system.source = chosen.source
     system.save(chosen.out)
+    note(chosen.out, f"fit {cls.slug}")
     clear_checkpoints(run)
     run.log("saved")
     sys.stdout.write(f"{chosen.out}\n")

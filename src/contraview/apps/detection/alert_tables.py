@@ -7,6 +7,7 @@ import polars as pl
 
 from contraview.apps.detection.conversation import Conversation
 from contraview.apps.detection.grouping import COUNTED, of_group
+from contraview.apps.detection.living.naming import NAMED
 from contraview.apps.detection.reasons import Reason
 from contraview.core.plain_text import csv_cell, plain
 
@@ -46,7 +47,8 @@ def _line(row: dict[str, Any], why: list[Reason], level: int) -> str:
         for reason in why[:_REASONS]
     )
     rule = f"rule {plain(row['rule'])}; " if row["rule"] else ""
-    return f"{when:<19}   {level} {row['score']:>6.2f}  {who:<44} {rule}{told}\n"
+    named = f"{plain(row[NAMED])}; " if row.get(NAMED) else ""
+    return f"{when:<19}   {level} {row['score']:>6.2f}  {who:<44} {named}{rule}{told}\n"
 
 
 def _who(ends: Conversation, group: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 from contraview.apps.detection.alert_tables import as_csv, as_text
 from contraview.apps.detection.conversation import Conversation
 from contraview.apps.detection.grouping import GROUP, of_group
+from contraview.apps.detection.living.naming import NAMED
 from contraview.apps.detection.reasons import Reason
 from contraview.core.plain_text import json_line
 
@@ -89,7 +90,7 @@ def event_id(row: dict[str, Any]) -> str:
     counts to six digits, since a statistic's last one depends on where a capture was cut into
     windows.
     """
-    made_here = ("score", "rule", "alert", *GROUP)
+    made_here = ("score", "rule", "alert", NAMED, *GROUP)
     said = [
         (name, f"{value:.6g}" if isinstance(value, float) and value % 1 else value)
         for name, value in sorted(row.items())
@@ -112,6 +113,7 @@ def _own(
         "threshold": round(threshold, 3),
         "views": views,
         "rule": row["rule"],
+        "attack": row.get(NAMED),
         "uid": row.get("uid"),
         "group": {
             name: _eve_time(value) if isinstance(value, datetime) else value

@@ -1,11 +1,13 @@
 """Benign flows from after the fit: the scores that a threshold then comes from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
+from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.evaluation.intervals import (
     false_alarm_interval,
@@ -26,32 +28,55 @@ class Calibrated:
         scores: of these flows, ascending.
         rules_rate: the share of them that breaks a rule.
         max_fpr: the false-alarm rate that holds where no other is asked for.
+        rows: at most `reserve.MOST` of these flows, standardised: views that move are scored on
+            them again. None in models of earlier versions.
     """
 
     scores: Float[np.ndarray, " n"]
     rules_rate: float
     max_fpr: float
+    rows: Float32[np.ndarray, "r d"] | None = None
 
     @classmethod
-    def of(cls, scores: Float[np.ndarray, " n"], rules_rate: float, max_fpr: float) -> "Calibrated":
+    def of(
+        cls,
+        scores: Float[np.ndarray, " n"],
+        rules_rate: float,
+        max_fpr: float,
+        rows: Float32[np.ndarray, "r d"] | None = None,
+    ) -> "Calibrated":
         """From scores in any order.
 
         Raises:
             InputError: they are too few for the rate.
         """
         alarms_allowed(len(scores), max_fpr)
-        return cls(np.sort(scores), rules_rate, max_fpr)
+        return cls(np.sort(scores), rules_rate, max_fpr, rows)
+
+    def again(
+        self, score: Callable[[Float32[np.ndarray, "r d"]], Float[np.ndarray, " r"]]
+    ) -> "Calibrated":
+        """The same flows under views that have moved.
+
+        Raises:
+            InputError: the flows are not kept, or those kept are too few for the rate.
+        """
+        if self.rows is None:
+            raise InputError("the calibration keeps no flows; calibrate again with this version")
+        return Calibrated.of(score(self.rows), self.rules_rate, self.max_fpr, self.rows)
 
     def learnt(self) -> Learnt:
         """What `restore` needs."""
         facts = {"rules rate": self.rules_rate, "max fpr": self.max_fpr}
-        return Learnt({"scores": self.scores}, facts=facts)
+        rows = {} if self.rows is None else {"rows": self.rows}
+        return Learnt({"scores": self.scores} | rows, facts=facts)
 
     @classmethod
     def restore(cls, learnt: Learnt) -> "Calibrated":
         """What `learnt` described."""
         facts = learnt.facts
-        return cls(learnt.arrays["scores"], facts["rules rate"], facts["max fpr"])
+        arrays = learnt.arrays
+        return cls(arrays["scores"], facts["rules rate"], facts["max fpr"], arrays.get("rows"))
 
 
 def outlook(

@@ -1,17 +1,21 @@
 """The default network detector: four views of a flow, each calibrated on benign flows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from pydantic import Field
+from jaxtyping import Float, Float32
 
 from contraview.apps.detection.calibrated import AMENDMENT, Calibrated
+from contraview.apps.detection.living.move import MOVE, Move
+from contraview.apps.detection.living.naming import NAMING, Naming
+from contraview.apps.detection.living.reserve import Reserve
 from contraview.apps.detection.rules import Rules
+from contraview.apps.detection.settings import DetectorConfig
 from contraview.apps.detection.usual import Usual
-from contraview.core import config
+from contraview.apps.detection.views import KINDS, View, fit_views, metric
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import Model
@@ -20,38 +24,10 @@ from contraview.core.seeds import numpy_generator
 from contraview.core.system import System
 from contraview.evaluation.threshold import alarms_allowed, threshold_at_fpr
 from contraview.frameworks.one_class.calibration import Calibration
-from contraview.frameworks.one_class.ecod import Ecod
-from contraview.frameworks.one_class.forest import IsolationForest
-from contraview.frameworks.one_class.neighbours import Neighbours
 from contraview.modalities.flows.data import Flows, FlowSource, read_flows
 from contraview.systems.clan import Clan
 
 FEWEST_BENIGN = 300
-CATEGORY_WEIGHT = 0.7
-"""Indicators of a category count this much in a distance: two different categories are 1 apart."""
-CLIP = 8.0
-
-
-class DetectorConfig(config.Config):
-    """Settings of the default detector."""
-
-    light: bool = Field(False, description="CLAN and ECOD only: a few us a flow, no stored bank")
-    calibration: float = Field(
-        1 / 3, gt=0, lt=1, description="share of the benign flows held out to calibrate on"
-    )
-    max_fpr: float = Field(0.01, gt=0, lt=1, description="share of benign flows that may alert")
-    trees: int = Field(200, ge=1, description="trees of the isolation forest")
-    neighbour: int = Field(5, ge=1, description="which neighbour the kNN view measures to")
-    bank: int | None = Field(
-        None, ge=1, description="most benign flows the kNN view keeps; unset keeps all"
-    )
-    steps: int = Field(500, ge=1, description="optimiser steps of the CLAN view")
-    mass_negatives: float = Field(
-        0.0, ge=0, lt=1, description="share of CLAN's negatives that are unaltered benign rows"
-    )
-    contamination: float = Field(
-        0.0, ge=0, lt=0.5, description="share of the flows suspected not to be benign"
-    )
 
 
 def combined(views: Float[np.ndarray, "n v"]) -> Float[np.ndarray, " n"]:
@@ -85,11 +61,15 @@ class Detector(System):
     presets: ClassVar = {"small": {}, "light": {"light": True}}
 
     clan: Clan
-    models: dict[str, IsolationForest | Ecod | Neighbours]
+    models: dict[str, View]
     calibrations: dict[str, Calibration]
     rules: Rules
     usual: Usual
     held_views: Float[np.ndarray, "m v"]
+    reserve: Float32[np.ndarray, "r d"] | None
+    naming: Naming | None = None
+    move: Move | None = None
+    unmoved: "Detector | None" = None
     calibrated: Calibrated | None = None
 
     @classmethod
@@ -109,20 +89,7 @@ class Detector(System):
         learn, calibrate = held_out(benign, self.config.calibration, run.seed)
         self.clan = self._clan().fit(learn, run=run)
         matrix = self.clan.matrix(learn).numpy()
-        self.models = {}
-        makers: dict[str, Callable[[], IsolationForest | Ecod | Neighbours]] = {
-            "ecod": lambda: Ecod.fit(matrix),
-            "forest": lambda: IsolationForest.fit(matrix, trees=self.config.trees, seed=run.seed),
-            "neighbours": lambda: Neighbours.fit(
-                self._metric(matrix), k=self.config.neighbour, cap=self.config.bank, seed=run.seed
-            ),
-        }
-        wanted = ("ecod",) if self.config.light else tuple(makers)
-        with run.progress("fit views", len(wanted)) as advance:
-            for name in wanted:
-                self.models[name] = makers[name]()
-                advance()
-
+        self.models = fit_views(self.config, self.clan.features, matrix, run)
         self._learn_what_is_usual(learn, calibrate)
         self.calibrated = None
         return self
@@ -143,11 +110,15 @@ class Detector(System):
         benign = flows.benign()
         alarms_allowed(len(benign), self.rate(max_fpr))
         self._learn_what_is_usual(benign, benign)
-        self.calibrated = Calibrated.of(self.held_out, self.rules.rate, self.rate(max_fpr))
+        self.calibrated = Calibrated.of(
+            self.held_out, self.rules.rate, self.rate(max_fpr), self.reserve
+        )
         return self
 
     def _learn_what_is_usual(self, learn: Flows, calibrate: Flows) -> None:
-        raw = self.raw_views(self.clan.matrix(calibrate).numpy())
+        matrix = self.clan.matrix(calibrate).numpy()
+        raw = self.raw_views(matrix)
+        self.reserve = Reserve.of(matrix)
         self.calibrations = {name: Calibration.fit(scores) for name, scores in raw.items()}
         self.held_views = self._surprises(raw)
         self.rules = Rules.fit(self.clan.features, calibrate.collect())
@@ -180,6 +151,11 @@ class Detector(System):
         return ("clan", *self.models)
 
     @property
+    def width(self) -> int:
+        """Columns of the standardised matrix."""
+        return len(self.clan.features.mean)
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """The columns that a flow is judged by: those of the views, and those with a rule."""
         return (*self.clan.features.sources, *self.rules.constant)
@@ -208,17 +184,9 @@ class Detector(System):
         """What each view gives such rows before it is calibrated, in the view's own unit."""
         raw = {"clan": self.clan.score_rows(torch.from_numpy(matrix))}
         for name, model in self.models.items():
-            raw[name] = model.score(self._metric(matrix) if name == "neighbours" else matrix)
+            space = metric(self.clan.features, matrix) if name == "neighbours" else matrix
+            raw[name] = model.score(space)
         return raw
-
-    def _metric(self, matrix: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The space of the kNN view: numbers clipped at 8 sd, categories as weighted 0 and 1."""
-        features = self.clan.features
-        numbers = len(features.numeric)
-        indicators = matrix[:, numbers:] * features.spread[numbers:] + features.mean[numbers:]
-        clipped = np.clip(matrix[:, :numbers], -CLIP, CLIP)
-        weighted = CATEGORY_WEIGHT * indicators
-        return np.concatenate([clipped, weighted], axis=1).astype(np.float32)
 
     def calibrate(self, flows: Any, /, *, max_fpr: float | None = None) -> "Detector":
         """Take thresholds from other benign flows from now on; nothing is fitted again.
@@ -235,11 +203,15 @@ class Detector(System):
         benign.require(self.clan.kind, features.numeric, tuple(features.categories))
         rate = self.rate(max_fpr)
         alarms_allowed(len(benign), rate)
-        scores, broken = [], 0
+        scores, broken, reserve = [], 0, Reserve()
         for rows in benign.batches():
-            scores.append(self.score_rows(features.transform(rows)))
+            matrix = features.transform(rows)
+            scores.append(self.score_rows(matrix))
+            reserve.add(matrix)
             broken += self.rules.misfires(rows)
-        self.calibrated = Calibrated.of(np.concatenate(scores), broken / len(benign), rate)
+        self.calibrated = Calibrated.of(
+            np.concatenate(scores), broken / len(benign), rate, reserve.rows
+        )
         return self
 
     def rate(self, max_fpr: float | None = None) -> float:
@@ -277,11 +249,19 @@ class Detector(System):
             **{f"calibration {name}": c.learnt() for name, c in self.calibrations.items()},
             "rules": self.rules.learnt(),
             "usual": self.usual.learnt(),
-            "held": Learnt(arrays={"views": self.held_views}),
+            "held": self._held(),
         }
         if self.calibrated is not None:
             parts[AMENDMENT] = self.calibrated.learnt()
         return Learnt.joined(parts)
+
+    def _held(self) -> Learnt:
+        rows = {} if self.reserve is None else {"rows": self.reserve}
+        return Learnt(arrays={"views": self.held_views} | rows)
+
+    def _take_held(self, learnt: Learnt) -> None:
+        self.held_views = learnt.arrays["views"]
+        self.reserve = learnt.arrays.get("rows")  # models of earlier versions kept none
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
@@ -290,10 +270,9 @@ class Detector(System):
         self._restore_beside_clan(learnt)
 
     def _restore_beside_clan(self, learnt: Learnt) -> None:
-        kinds = {"ecod": Ecod, "forest": IsolationForest, "neighbours": Neighbours}
         self.models = {
             name: kind.restore(learnt.part(name))
-            for name, kind in kinds.items()
+            for name, kind in KINDS.items()
             if name in learnt.facts
         }
         self.calibrations = {
@@ -301,7 +280,7 @@ class Detector(System):
         }
         self.rules = Rules.restore(learnt.part("rules"))
         self.usual = Usual.restore(learnt.part("usual"))
-        self.held_views = learnt.part("held").arrays["views"]
+        self._take_held(learnt.part("held"))
         if AMENDMENT in learnt.facts:
             self.calibrated = Calibrated.restore(learnt.part(AMENDMENT))
 
@@ -311,13 +290,70 @@ class Detector(System):
 
         A folder of CLAN alone is one too once `contraview calibrate` amended it; see `of_clan`.
         """
+        amendments = model.amendments
         if model.slug == cls.slug:
             self = super().from_model(model)
-            if AMENDMENT in model.amendments:
-                self.calibrated = Calibrated.restore(model.amendments[AMENDMENT])
-            return self
-        self = cls()
-        self.clan = Clan.from_model(model)
-        self.source = self.clan.source
-        self._restore_beside_clan(model.amendments[AMENDMENT])
+        else:
+            self = cls()
+            self.clan = Clan.from_model(model)
+            self.source = self.clan.source
+            self._restore_beside_clan(amendments[AMENDMENT])
+        if MOVE in amendments:
+            self = self._moved_as(amendments[MOVE])
+        if AMENDMENT in amendments:
+            own = amendments[AMENDMENT]
+            own = own if model.slug == cls.slug else own.part(AMENDMENT)
+            self.calibrated = Calibrated.restore(own)
+        if NAMING in amendments:
+            self.naming = Naming.restore(amendments[NAMING], self.clan)
         return self
+
+    def moved(self, move: Move) -> "Detector":
+        """This detector with its centre, bank and tails moved towards more benign rows.
+
+        Nothing is trained: the encoder and the forest stay. The views' calibrations and the scores
+        that thresholds come from are those of the held-out rows under the moved views; no row that
+        moves them is among these.
+
+        Raises:
+            InputError: the model keeps no held-out rows, as those of earlier versions.
+        """
+        base = self.unmoved or self
+        if base.reserve is None:
+            raise InputError("the model keeps no held-out flows; fit it again with this version")
+        other = base._moved_views(move)
+        raw = other.raw_views(base.reserve)
+        other.calibrations = {name: Calibration.fit(scores) for name, scores in raw.items()}
+        other.held_views = other._surprises(raw)
+        if self.calibrated is not None:
+            other.calibrated = self.calibrated.again(other.score_rows)
+        return other
+
+    def _moved_views(self, move: Move) -> "Detector":
+        """A copy whose views are moved, but not calibrated."""
+        other, rows = copy(self), torch.from_numpy(move.rows)
+        embedded = self.clan.embed_rows(rows)
+        other.clan = self.clan.with_centroid(
+            move.centroid(self.clan.centroid, self.clan.benign_rows, embedded)
+        )
+        other.models = {
+            name: move.view(model, metric(self.clan.features, move.rows))
+            for name, model in self.models.items()
+        }
+        other.move, other.unmoved, other.rules = move, self, move.allowed(self.rules)
+        return other
+
+    def move_learnt(self) -> Learnt:
+        """What a model folder keeps of a move."""
+        assert self.move is not None
+        parts = {f"calibration {name}": c.learnt() for name, c in self.calibrations.items()}
+        held = Learnt(arrays={"views": self.held_views})
+        return Learnt.joined({"move": self.move.learnt(), "held": held, **parts})
+
+    def _moved_as(self, learnt: Learnt) -> "Detector":
+        other = self._moved_views(Move.restore(learnt.part("move")))
+        other.calibrations = {
+            name: Calibration.restore(learnt.part(f"calibration {name}")) for name in self.views
+        }
+        other.held_views = learnt.part("held").arrays["views"]
+        return other

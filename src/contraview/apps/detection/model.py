@@ -1,12 +1,16 @@
 """Model folders that alerts can be raised with, and their calibration."""
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from contraview.apps.detection.calibrated import AMENDMENT
 from contraview.apps.detection.detector import Detector
+from contraview.apps.detection.living.move import MOVE
+from contraview.apps.detection.living.naming import NAMING
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
+from contraview.core.lineage import note
 from contraview.core.model_folder import Model, amend_model, read_model
 from contraview.evaluation.threshold import rows_needed
 from contraview.systems.clan import Clan
@@ -52,14 +56,45 @@ def calibrate_model(
     if model.slug == Detector.slug:
         detector = Detector.from_model(model)
         before = _threshold(detector, max_fpr)
-        detector.calibrate(detector.read(source), max_fpr=max_fpr)
+        flows = detector.read(source)
+        detector.calibrate(flows, max_fpr=max_fpr)
         amendment = detector.learnt().part(AMENDMENT)
     else:
         clan, before = Clan.from_model(model), None
-        detector = Detector.of_clan(clan, clan.read(source), max_fpr=max_fpr)
+        flows = clan.read(source)
+        detector = Detector.of_clan(clan, flows, max_fpr=max_fpr)
         amendment = _beside_clan(detector.learnt())
-    amend_model(folder, AMENDMENT, amendment)
+    dropped = {} if model.slug == Detector.slug else {MOVE: None}
+    amend_model(folder, {AMENDMENT: amendment, **dropped}, by="calibrate")
+    note(folder, "calibrate", data=flows.fingerprint(), rows=len(detector.held_out))
     return before, detector
+
+
+def amend_detector(
+    folder: Path, detector: Detector, *, by: str, data: str | None = None, **facts: Any
+) -> None:
+    """Let a model folder hold what its detector has become since: moved, calibrated, naming.
+
+    Args:
+        folder: the model that the detector was loaded from.
+        detector: as it is now.
+        by: the command that made it so.
+        data: the fingerprint of what it was made with.
+        **facts: what else its lineage should say.
+    """
+    model = read_model(folder)
+    parts: dict[str, Learnt | None] = {
+        MOVE: None if detector.move is None else detector.move_learnt(),
+        NAMING: None if detector.naming is None else detector.naming.learnt(),
+    }
+    if model.slug == Clan.slug:
+        shadow = copy(detector.unmoved or detector)
+        shadow.calibrated = detector.calibrated
+        parts[AMENDMENT] = _beside_clan(shadow.learnt())
+    elif detector.calibrated is not None:
+        parts[AMENDMENT] = detector.calibrated.learnt()
+    amend_model(folder, parts, by=by)
+    note(folder, by, data=data, **facts)
 
 
 def _threshold(detector: Detector, max_fpr: float | None) -> float | None:

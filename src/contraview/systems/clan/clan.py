@@ -1,6 +1,7 @@
 """CLAN (Wilkie, Hindy, Tachtatzis, Atkinson 2025, doi:10.1109/CSR64739.2025.11129979)."""
 
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
 from typing import Any, ClassVar
 
@@ -156,6 +157,18 @@ class Clan(System):
         """The classes that `classify` tells apart."""
         return self._need_naming().classes
 
+    @property
+    def benign_rows(self) -> int:
+        """How many benign flows `fit` learnt from."""
+        self.need_fit()
+        return int(self._facts["benign rows"])
+
+    def with_centroid(self, centroid: Centroid) -> "Clan":
+        """The same encoder about another centre."""
+        other = copy(self)
+        other.centroid = centroid
+        return other
+
     def learnt_from(self, flows: Flows) -> bool:
         """Whether these are the very flows that `fit` was given."""
         return flows.fingerprint() == self._facts["fingerprint"]
@@ -220,6 +233,8 @@ class Clan(System):
         own = ("features", "encoder", "centroid", "naming", "kind")
         self._facts = {key: value for key, value in learnt.facts.items() if key not in own}
         if "naming" in learnt.facts:
-            self.naming = AttackNaming.restore(
-                learnt.part("naming"), self._fresh_encoder(0), self.config.outputs
-            )
+            self.naming = self.naming_of(learnt.part("naming"))
+
+    def naming_of(self, learnt: Learnt) -> AttackNaming:
+        """The naming of attacks that was learnt on this encoder."""
+        return AttackNaming.restore(learnt, self._fresh_encoder(0), self.config.outputs)

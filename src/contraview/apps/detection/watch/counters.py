@@ -22,6 +22,7 @@ class Counters:
         flows: flows judged.
         alerts: alerts written, by this process or found written by the one before.
         suppressed: alerts that a suppression rule held back, ``suppressed_by`` for each rule.
+        calmed: flows that are no alerts since they are like those that people called benign.
         health: health alerts written.
         queued: what waits to be read now, in ``unit``.
         last_record: time of the latest flow, by the source's clock.
@@ -35,6 +36,7 @@ class Counters:
     alerts: int = 0
     suppressed: int = 0
     suppressed_by: dict[str, int] = field(default_factory=dict)
+    calmed: int = 0
     health: int = 0
     queued: int = 0
     unit: str = "bytes"
@@ -49,7 +51,16 @@ class Counters:
 
     def go_on_from(self, saved: dict[str, Any]) -> None:
         """Take up the totals of the watcher before."""
-        for name in ("received", "malformed", "dropped", "late", "flows", "alerts", "health"):
+        for name in (
+            "received",
+            "malformed",
+            "dropped",
+            "late",
+            "flows",
+            "alerts",
+            "calmed",
+            "health",
+        ):
             setattr(self, name, int(saved.get(name, 0)))
         self.suppressed_by = {k: int(n) for k, n in saved.get("suppressed_by", {}).items()}
         self.suppressed = sum(self.suppressed_by.values())
@@ -65,7 +76,7 @@ class Counters:
         last = "none yet" if self.last_record is None else utc(self.last_record.timestamp())
         return (
             f"{self.flows:,} flows, {self.alerts:,} alerts, {self.suppressed:,} suppressed, "
-            f"{self.health:,} health; "
+            f"{self.calmed:,} calmed, {self.health:,} health; "
             f"received {self.received:,}, malformed {self.malformed:,}, dropped {self.dropped:,}, "
             f"late {self.late:,}, queued {self.queued:,} {self.unit}; last record {last}"
         )

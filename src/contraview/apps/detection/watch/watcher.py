@@ -171,6 +171,7 @@ class Watcher:
         judged = self._judge(rows)
         alerts = judged.filter("alert")
         self.counters.flows += judged.height
+        self.counters.calmed, self._judge.calmed = self.counters.calmed + self._judge.calmed, 0
         reasons = explain(self._detector, alerts) if alerts.height else []
         alerts, reasons = self._told(alerts, reasons)
         if alerts.height:
