@@ -12,8 +12,9 @@ def run(_verb: str, arguments: list[str]) -> int:
     """Serve until told to stop."""
     chosen = parse(
         "contraview serve",
-        "A page on loopback, and a JSON API beside it (/api/openapi.json). With --watch the alerts "
-        "of a detector on a SOURCE that grows, as `detect --follow` knows them.",
+        "A page on loopback, and a JSON API beside it (/api/openapi.json): of DATA the embedding "
+        "map, what is nearest to what, and the run's curves; with --watch the alerts of a detector "
+        "on a SOURCE that grows, as `detect --follow` knows them.",
         arguments,
         model=(Positional[Path], ...),
         data=(Positional[tuple[str, ...]], ()),
@@ -39,6 +40,15 @@ def run(_verb: str, arguments: list[str]) -> int:
         raise InputError("serve needs two more packages: pip install 'contraview[serve]'") from None
     if (chosen.watch is None) == (not chosen.data):
         raise InputError("contraview serve: expected --watch SOURCE, or DATA after the model")
+    if chosen.watch is None:
+        from contraview.apps.serve.items import ItemSettings, serve_items
+
+        if chosen.redact or chosen.benign or chosen.max_fpr is not None:
+            raise InputError("--redact, --benign and --max-fpr go with --watch")
+        serve_items(
+            ItemSettings(chosen.model, chosen.data, chosen.host, chosen.port, chosen.token_file)
+        )
+        return 0
     from contraview.apps.serve.alerts import Settings, serve
 
     serve(

@@ -90,7 +90,7 @@ def contents_of(folder: Path, *, with_addresses: bool = False) -> Contents:
         findings={name: _said(found) for name, found in findings.items()},
         calibrated=calibrated,
         detected=detected,
-        training=_training(events),
+        training=training_steps(events),
         commands=demo.get("commands") or _commands(model, fitted, folder),
         laboratory=of_demo,
         with_addresses=with_addresses,
@@ -185,7 +185,7 @@ def _map(detector: Detector, flows: pl.DataFrame) -> EmbeddingMap:
     return EmbeddingMap(centred @ axes[:2].T, names, explained, benign)
 
 
-def _training(events: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def training_steps(events: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The step events of each training; of a step that was done twice, the later one."""
     steps: dict[str, dict[int, dict[str, Any]]] = {}
     for event in events:

@@ -24,7 +24,8 @@ AT_ONCE: Final = 64
 HEADER_SECONDS: Final = 10.0
 """The longest that a connection may be open without a whole request."""
 POLICY: Final = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    b"connect-src 'self'; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """What a browser may load for this page: its own files, and nothing else."""

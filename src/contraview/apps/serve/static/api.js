@@ -58,3 +58,19 @@ function askForToken() {
   });
   return asking;
 }
+
+// How an item looks: {image: an address for <img>} or {text}.
+const looks = new Map();
+export async function look(number) {
+  if (looks.has(number)) return looks.get(number);
+  const token = sessionStorage.getItem(KEY);
+  const answer = await fetch(`/api/items/${number}/shown`, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+  if (!answer.ok) throw new Refusal(answer.status, `the service answered ${answer.status}`);
+  const kind = answer.headers.get("content-type");
+  const seen = kind.startsWith("image/")
+    ? { image: URL.createObjectURL(new Blob([await answer.arrayBuffer()], { type: kind })), drawn: kind.includes("svg") }
+    : { text: await answer.text() };
+  if (looks.size > 600) { for (const each of looks.values()) if (each.image) URL.revokeObjectURL(each.image); looks.clear(); }
+  looks.set(number, seen);
+  return seen;
+}
