@@ -88,7 +88,7 @@ def _map(sample: Images, unit: np.ndarray) -> EmbeddingMap:
     return EmbeddingMap(places, np.where(np.isin(labels, common), labels, OTHER), explained, OTHER)
 
 
-def sheet(rows: Sequence[UInt8[np.ndarray, "n c h w"]]) -> bytes:
+def sheet(rows: Sequence[UInt8[np.ndarray, "_ _ _ _"]]) -> bytes:
     """Rows of images as one PNG, each brought to the same size without smoothing small ones."""
     most = max(len(row) for row in rows)
     whole = Image.new("RGB", (most * (CELL + GAP) - GAP, len(rows) * (CELL + GAP) - GAP), "white")
