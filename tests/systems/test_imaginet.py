@@ -137,7 +137,8 @@ def test_the_weights_and_a_step_of_known_projections():
 
 def test_an_anchor_without_a_positive_and_a_batch_without_fakes_do_no_harm():
     z = torch.randn(3, 4, generator=torch_generator(0, "z"), requires_grad=True)
-    alone, _ = self_con([z], torch.tensor([0, 1, 1]), torch.tensor([-1, 0, 1]), config())
+    settings = config(temperature=0.07)
+    alone, _ = self_con([z], torch.tensor([0, 1, 1]), torch.tensor([-1, 0, 1]), settings)
     assert alone.item() == pytest.approx(by_hand(z.detach().numpy(), [0, 1, 1], 0.07), abs=1e-5)
     nobody, nothing = self_con([z], torch.tensor([0, 1, 2]), torch.full((3,), UNKNOWN), config())
     assert nobody == 0

@@ -60,7 +60,7 @@ class ImagiNetConfig(Config):
         "stages; none: SupCon on the last block alone",
     )
     outputs: int = Field(64, ge=2, description="width of the projections; paper 128")
-    temperature: float = Field(0.07, gt=0, description="t of SupCon; paper .07")
+    temperature: float = Field(0.2, gt=0, description="t of SupCon; paper .07")
     origin_weight: float = Field(1.0, ge=0, description="of the term real against synthetic")
     generator_weight: float = Field(
         1.0, ge=0, description="of the term between generators, on synthetic images alone"
@@ -109,6 +109,7 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "widths": (64, 256, 512, 1024, 2048),
         "exits": (3,),
         "outputs": 128,
+        "temperature": 0.07,
         "batch": 200,
         "steps": 320_000,
         "lr": 0.005,
