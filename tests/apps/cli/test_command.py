@@ -44,7 +44,8 @@ def detector(table, tmp_path_factory):
 
 def test_a_fit_leaves_a_model_its_events_and_no_checkpoint(model):
     names = {path.name for path in Path(model).iterdir()}
-    assert names == {"system.json", "weights.safetensors", "events.jsonl", "split.json"}
+    kept = {"system.json", "weights.safetensors", "events.jsonl", "lineage.jsonl", "split.json"}
+    assert names == kept
     lines = (Path(model) / "events.jsonl").read_text().splitlines()
     kinds = [json.loads(line)["kind"] for line in lines]
     assert kinds[0] == "fit"

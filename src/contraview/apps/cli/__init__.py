@@ -28,6 +28,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "detect": ("detect", "alerts from a capture or a log: contraview detect MODEL SOURCE"),
     "suppress": ("suppress", "quieten alerts by rule: contraview suppress MODEL --host H ..."),
     "feedback": ("feedback", "alerts judged by people: contraview feedback MODEL ID --benign"),
+    "drift": ("drift", "what changed since the fit: contraview drift MODEL FLOWS --out DIR"),
+    "refit": ("refit", "bring a model up to date: contraview refit MODEL FLOWS --centre"),
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... [--labels COLUMN]"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),
     "report": ("report", "a page about a run: contraview report RUN"),

@@ -340,7 +340,8 @@ class Detector(System):
             name: move.view(model, metric(self.clan.features, move.rows))
             for name, model in self.models.items()
         }
-        other.move, other.unmoved, other.rules = move, self, move.allowed(self.rules)
+        other.move, other.unmoved = move, self
+        other.rules, other.usual = move.allowed(self.rules), move.usual(self.usual)
         return other
 
     def move_learnt(self) -> Learnt:

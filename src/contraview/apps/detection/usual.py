@@ -7,9 +7,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from contraview.apps.detection.services import services_of
 from contraview.core.learnt import Learnt
 from contraview.modalities.flows.features import FeatureMap
 
+SEEN = 3
+"""Flows that make a service known: the ports of single transfers are none."""
+MOST_SERVICES = 1_000
 QUANTILES = np.linspace(0.0, 1.0, 1001)
 
 
@@ -21,11 +25,15 @@ class Usual:
         quantiles: for each numeric column its values at 0, .1, ..., 100 % of benign flows.
         shares: for each categorical column the share of benign flows with each category.
         row: the standardised row with every column at its usual value.
+        services: the share of benign flows that was for each service (``tcp/443``) that was seen
+            at least `SEEN` times; no host is named. None where the flows do not tell, or in models
+            of earlier versions.
     """
 
     quantiles: dict[str, Float[np.ndarray, " q"]]
     shares: dict[str, dict[str, float]]
     row: Float[np.ndarray, " d"]
+    services: dict[str, float] | None = None
 
     @classmethod
     def fit(cls, features: FeatureMap, rows: pl.DataFrame) -> "Usual":
@@ -45,7 +53,9 @@ class Usual:
             **{column: float(q[len(q) // 2]) for column, q in quantiles.items()},
             **{column: next(iter(share)) for column, share in shares.items()},
         }
-        return cls(quantiles, shares, features.transform(pl.DataFrame([usual]))[0])
+        return cls(
+            quantiles, shares, features.transform(pl.DataFrame([usual]))[0], services_in(rows)
+        )
 
     def value(self, column: str) -> float | str:
         """The usual value of a column."""
@@ -65,7 +75,8 @@ class Usual:
     def learnt(self) -> Learnt:
         """What `restore` needs."""
         arrays = {f"quantiles {column}": q for column, q in self.quantiles.items()}
-        return Learnt(arrays | {"row": self.row}, facts={"shares": self.shares})
+        facts = {"shares": self.shares, "services": self.services}
+        return Learnt(arrays | {"row": self.row}, facts=facts)
 
     @classmethod
     def restore(cls, learnt: Learnt) -> "Usual":
@@ -75,4 +86,15 @@ class Usual:
             for name, values in learnt.arrays.items()
             if name != "row"
         }
-        return cls(quantiles, learnt.facts["shares"], learnt.arrays["row"])
+        facts = learnt.facts
+        return cls(quantiles, facts["shares"], learnt.arrays["row"], facts.get("services"))
+
+
+def services_in(rows: pl.DataFrame) -> dict[str, float] | None:
+    """The share of the flows that was for each service, where the flows tell; see `Usual`."""
+    told = services_of(rows).drop_nulls()
+    if told.is_empty():
+        return None
+    counts = told.value_counts(sort=True).filter(pl.col("count") >= SEEN).head(MOST_SERVICES)
+    pairs = zip(counts[told.name], counts["count"], strict=True)
+    return {service: count / rows.height for service, count in pairs}

@@ -1,5 +1,6 @@
 """The page itself: one file, no script, nothing fetched from anywhere."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,28 +34,30 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 def page(contents: Contents) -> str:
     """The whole report as HTML."""
     title = _title(contents)
+    shown = [made for make in SECTIONS if (made := make(contents)) is not None]
+    top = tag(
+        "header",
+        tag("p", "contraview report", class_="kicker"),
+        tag("h1", title),
+        tag("p", _lead(contents), class_="lead"),
+        class_="top",
+    )
+    foot = f"contraview {contents.version}. {_privacy(contents)}"
+    return shell(f"contraview: {title}", top, [headline(contents), *shown], foot)
+
+
+def shell(title: str, top: Markup, main: Sequence[Markup | None], foot: str) -> str:
+    """A whole page: its title, what stands above, its sections, and a line below."""
     head = tag(
         "head",
         Markup('<meta charset="utf-8">'),
         Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup('<meta name="color-scheme" content="light dark">'),
-        tag("title", f"contraview: {title}"),
+        tag("title", title),
         tag("style", style_sheet()),
     )
-    shown = [made for make in SECTIONS if (made := make(contents)) is not None]
-    body = tag(
-        "body",
-        tag(
-            "header",
-            tag("p", "contraview report", class_="kicker"),
-            tag("h1", title),
-            tag("p", _lead(contents), class_="lead"),
-            class_="top",
-        ),
-        tag("main", headline(contents), *shown),
-        tag("footer", tag("p", f"contraview {contents.version}. {_privacy(contents)}")),
-    )
+    body = tag("body", top, tag("main", *main), tag("footer", tag("p", foot)))
     return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
 
 

@@ -186,9 +186,10 @@ def _after(
 ) -> Detector:
     """The detector moved by feedback, and by what it was re-centred on before."""
     base, kept = detector.unmoved or detector, detector.move
-    rows, counts = np.empty((0, base.width), np.float32), np.empty(0)
+    rows, counts, services = np.empty((0, base.width), np.float32), np.empty(0), {}
     if kept is not None:
         rows, counts = kept.rows[~kept.taught], kept.counts[~kept.taught]
+        services = kept.services
     new = int(taken.sum())
     if new or len(rows):
         learnt = base.clan.benign_rows + counts.sum()
@@ -199,6 +200,7 @@ def _after(
                 np.concatenate([counts, np.full(new, each)]),
                 np.arange(len(rows) + new) >= len(rows),
                 allowed,
+                services,
             )
         )
     after = copy(base)

@@ -1,12 +1,13 @@
 """Views moved towards more benign rows, without a refit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from contraview.apps.detection.rules import Rules
+from contraview.apps.detection.usual import Usual
 from contraview.apps.detection.views import View
 from contraview.core.learnt import Learnt
 from contraview.frameworks.one_class.centroid import Centroid
@@ -35,12 +36,14 @@ class Move:
         counts: c, for how many rows of the fit each stands.
         taught: which of them are feedback; the others come from `contraview refit --centre`.
         allowed_values: by column, values that are no longer a broken rule.
+        services: those that the rows brought, with their share; no longer new.
     """
 
     rows: Float32[np.ndarray, "k d"]
     counts: Float[np.ndarray, " k"]
     taught: Bool[np.ndarray, " k"]
     allowed_values: dict[str, list[str]] = field(default_factory=dict)
+    services: dict[str, float] = field(default_factory=dict)
 
     def centroid(
         self, centroid: Centroid, own: int, embedded: Float[np.ndarray, "k e"]
@@ -74,13 +77,21 @@ class Move:
         categories = {c: (*known, *told.get(c, ())) for c, known in rules.categories.items()}
         return Rules(constant, categories, rules.rate)
 
+    def usual(self, usual: Usual) -> Usual:
+        """What is usual, with the services that came; the columns' tenths stay those of the fit."""
+        if usual.services is None or not self.services:
+            return usual
+        return replace(usual, services=self.services | usual.services)
+
     def learnt(self) -> Learnt:
         """What `restore` needs."""
         arrays = {"rows": self.rows, "counts": self.counts, "taught": self.taught}
-        return Learnt(arrays, facts={"allowed": self.allowed_values})
+        facts = {"allowed": self.allowed_values, "services": self.services}
+        return Learnt(arrays, facts=facts)
 
     @classmethod
     def restore(cls, learnt: Learnt) -> "Move":
         """What `learnt` described."""
         held = learnt.arrays
-        return cls(held["rows"], held["counts"], held["taught"], learnt.facts["allowed"])
+        told = learnt.facts["allowed"], learnt.facts["services"]
+        return cls(held["rows"], held["counts"], held["taught"], *told)
