@@ -25,13 +25,14 @@ from contraview.apps.detection.watch.health import (
 )
 from contraview.apps.detection.watch.journal import AlertLog
 from contraview.apps.detection.watch.notices import Form, health_line, heartbeat_line
+from contraview.core.allocator import give_back_freed_memory
 from contraview.core.plain_text import plain
 from contraview.modalities.flows.kinds.known import kind_named
 from contraview.modalities.flows.live.source import Batch, Clock, Place, Source
 from contraview.modalities.flows.live.typed import record_time
 
 LOOK: Final = 10.0
-"""Seconds between looks at the model folder, the pace and the counters file."""
+"""Seconds between looks at the model folder, the pace, the counters file and freed memory."""
 COMMIT: Final = 1.0
 """Seconds between two moves of the cursor while there is much to do."""
 ROWS: Final = 65_536
@@ -270,6 +271,7 @@ class Watcher:
             if said := self._pace.look(self.counters.queued, self.counters.unit, now):
                 self._report("behind", f"{self._source.name}: cannot keep up: {said}")
             self._export()
+            give_back_freed_memory()
         if now - self._beaten >= self._heartbeat:
             self._beat(now)
 
