@@ -82,6 +82,22 @@ def test_the_ten_commands_from_capture_to_alerts(run, tmp_path):
     assert "<html" in (tmp_path / "model" / "report.html").read_text()[:500]
 
 
+def test_two_weeks(run, tmp_path):
+    said = run(commands("living.md"), tmp_path)
+    named = said.index("new: tcp/1883 (mqtt)")
+    assert named < said.index("fits "), "before the analyst"
+    assert re.search(r"service mqtt; until 2099-12-31 23:59 UTC; fits \d+ of [\d,]+ alerts", said)
+    assert re.search(r"benign flows that alert +20 of 20  ->  \d of 20", said)
+    assert "attacks it can name          udp_scan" in said
+    steps = [step["what"] for step in records(tmp_path / "model" / "lineage.jsonl")]
+    assert steps == ["fit detector", "feedback", "refit"]
+    day = json.loads((tmp_path / "drift-after" / "drift.json").read_text())["periods"][0]
+    assert day["alerts"] < 0.03 * day["flows"]
+    attacks = [each["contraview"].get("attack") for each in records(tmp_path / "tuesday.jsonl")]
+    assert set(attacks) == {"udp_scan", "unknown"}
+    assert "mqtt" in (tmp_path / "drift" / "drift.html").read_text()
+
+
 @pytest.fixture(scope="module")
 def zeek(run, tmp_path_factory):
     """A folder with logs in which the commands of the page have run, and what they said."""

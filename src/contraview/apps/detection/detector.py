@@ -173,6 +173,17 @@ class Detector(System):
         """`score`, for rows that CLAN's feature map has standardised already."""
         return combined(self.view_values(matrix))
 
+    def alert_scores(self, matrix: Float32[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """`score_rows`, 0 for flows that are no alert whatever their score, since they are like
+        those that people called benign: what a threshold is taken from.
+        """
+        scores = self.score_rows(matrix)
+        return (
+            scores
+            if self.naming is None
+            else np.where(self.naming.calm(self.clan, matrix), 0.0, scores)
+        )
+
     def view_values(self, matrix: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n v"]:
         """`score_views`, for rows that CLAN's feature map has standardised already."""
         return self._surprises(self.raw_views(matrix))
@@ -206,7 +217,7 @@ class Detector(System):
         scores, broken, reserve = [], 0, Reserve()
         for rows in benign.batches():
             matrix = features.transform(rows)
-            scores.append(self.score_rows(matrix))
+            scores.append(self.alert_scores(matrix))
             reserve.add(matrix)
             broken += self.rules.misfires(rows)
         self.calibrated = Calibrated.of(

@@ -230,10 +230,7 @@ def _alerting(
 ) -> Bool[np.ndarray, " k"]:
     if not len(matrix):
         return np.zeros(0, dtype=bool)
-    above = detector.score_rows(matrix) > detector.threshold()
-    if detector.naming is not None:
-        codes, within = detector.naming.exemplars.like(metric(detector.clan.features, matrix))
-        above &= ~(within & (np.array(detector.naming.exemplars.names)[codes] == BENIGN))
+    above = detector.alert_scores(matrix) > detector.threshold()
     if detector.rules_alert():
         above |= np.any([np.zeros(len(above), bool), *detector.rules.broken(rows).values()], axis=0)
     return above

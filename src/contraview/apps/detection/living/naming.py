@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from contraview.apps.detection.living.exemplars import BENIGN, Exemplars
 from contraview.apps.detection.views import metric
@@ -76,6 +76,11 @@ class Naming:
     def attacks(self) -> tuple[str, ...]:
         """The names that alerts can be given."""
         return self.exemplars.attacks
+
+    def calm(self, clan: Clan, rows: Float32[np.ndarray, "n d"]) -> Bool[np.ndarray, " n"]:
+        """Which standardised rows are like flows that were called benign."""
+        codes, within = self.exemplars.like(metric(clan.features, rows))
+        return within & (np.array(self.exemplars.names)[codes] == BENIGN)
 
     def name(self, clan: Clan, rows: Float32[np.ndarray, "n d"]) -> list[str]:
         """What each standardised row is: ``benign``, an attack's name, or `UNKNOWN`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from contraview.apps.detection.calibrated import Calibrated
 from contraview.apps.detection.detector import FEWEST_BENIGN, Detector, held_out
@@ -61,7 +61,7 @@ def trusted(detector: Detector, benign: Flows, contamination: float | None) -> t
     Raises:
         InputError: more than `SUSPECT` times the rate are alerts, and no share is given.
     """
-    scores = detector.score(benign)
+    scores = _scores(detector, benign)
     if contamination is None:
         share, rate = alarm_rate(scores, detector.threshold()), detector.rate()
         if share > SUSPECT * rate:
@@ -119,7 +119,7 @@ def recentre(
     if taught and kept is not None and kept.taught.any():
         after = learn(after, taught).after
     matrix = base.clan.matrix(apart).numpy()
-    scores = after.score_rows(matrix)
+    scores = after.alert_scores(matrix)
     broken = sum(after.rules.misfires(part) for part in apart.batches())
     after.calibrated = Calibrated.of(scores, broken / len(apart), rate, _sample(matrix))
     _keep(folder, after, flows, benign, "refit --centre", left_out)
@@ -163,9 +163,13 @@ def _begin(
     benign = flows.benign()
     if detector.clan.learnt_from(flows):
         raise InputError("the model learnt from these very flows; expected newer ones")
-    share = alarm_rate(detector.score(benign), detector.threshold())
+    share = alarm_rate(_scores(detector, benign), detector.threshold())
     benign, left_out = trusted(detector, benign, contamination)
     return detector, flows, benign, left_out, share
+
+
+def _scores(detector: Detector, flows: Flows) -> Float[np.ndarray, " n"]:
+    return detector.alert_scores(detector.clan.matrix(flows).numpy())
 
 
 def _keep(
