@@ -9,7 +9,9 @@ from eve import record
 from contraview.apps.detection.alerts import write_alerts
 from contraview.apps.detection.detection import detect
 from contraview.apps.detection.detector import Detector
+from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.reasons import explain
+from contraview.apps.serve import alert_map as module
 from contraview.apps.serve.alert_map import AlertMap
 from contraview.apps.serve.principal import Axes, unit
 from contraview.core.run import Run
@@ -60,7 +62,7 @@ def test_an_alert_lies_where_its_flow_lies(kept, full):
     kept.take(*(each.encode() for each in lines))
     mapped = AlertMap(kept.store, kept.queries, folder / "model", None)
     points = mapped.points()
-    assert len(points["benign"]) == len(detector.models["neighbours"].bank)
+    assert len(points["benign"]) == len(detector.reserve)
     assert len(points["places"]) == len(points["groups"]) > 10
     flows = detector.read(folder / "odd.log")
     vectors = unit(detector.clan.embed(flows))
@@ -87,7 +89,10 @@ def test_neighbours_are_the_nearest_by_cosine(kept, full):
     assert all(n["group"] is None or n["group"]["id"] != groups[3]["id"] for n in got["near"])
 
 
-def test_without_benign_flows_alerts_are_mapped_by_themselves(kept, model):
+def test_without_benign_flows_alerts_are_mapped_by_themselves(kept, model, monkeypatch):
+    detector = load_detector(model)
+    detector.reserve = None  # as in models of earlier versions
+    monkeypatch.setattr(module, "load_detector", lambda _: detector)
     kept.take(json.dumps(record(1, own_inputs={"orig_bytes": 3.0})).encode() + b"\n")
     kept.take(json.dumps(record(2, 10, src_ip="10.0.0.1")).encode() + b"\n")
     mapped = AlertMap(kept.store, kept.queries, model, None)

@@ -1,6 +1,7 @@
 """The command: watch, serve, end; what is lost and what is twice (nothing)."""
 
 import json
+import shutil
 import signal
 import time
 
@@ -74,6 +75,39 @@ def test_the_api_says_what_it_is(model, serve, asked, tmp_path):
     assert asked(served.port, "/healthz").status == 200
     metrics = asked(served.port, "/metrics").body.decode()
     assert "contraview_watcher_up 1" in metrics
+
+
+def test_what_is_labelled_is_learnt_and_the_watcher_goes_on(model, serve, asked, tmp_path):
+    taught = tmp_path / "model"
+    shutil.copytree(model, taught)
+    log = tmp_path / "conn.log"
+    log.write_text(conn_logs.log(1500, seed=8, odd=0.05))
+    served = serve(taught, "--watch", log, "--out", tmp_path / "out")
+    until(lambda: alerts_of(served, asked) > 10)
+    listed = asked(served.port, "/api/groups?limit=4").json["items"]
+    for group in listed:
+        alert = asked(served.port, f"/api/groups/{group['id']}").json["strongest"]["id"]
+        said = asked(served.port, "/api/labels", "POST", {"alert": alert, "verdict": "benign"})
+        assert said.status == 201
+    before = (taught / "system.json").read_bytes()
+    figures = asked(served.port, "/api/lessons").json
+    assert figures["benign"] == 4
+    assert figures["before"]["benign that alert"] == 4
+    assert (taught / "system.json").read_bytes() == before, "shown, not taken"
+    assert asked(served.port, "/api/lessons", "POST").status == 201
+    assert (taught / "system.json").read_bytes() != before
+    about = lambda: asked(served.port, "/api/about").json  # noqa: E731
+    until(lambda: about()["watcher"] == "running")
+    rest = conn_logs.log(1500, seed=9, odd=0.05, begin=conn_logs.BEGIN + 4000, first=1500)
+    with log.open("a") as file:
+        file.writelines(x for x in rest.splitlines(keepends=True) if not x.startswith("#"))
+    count = about()["alerts"]
+    until(lambda: about()["alerts"] > count)
+    assert asked(served.port, "/healthz").status == 200
+    assert asked(served.port, "/api/lessons", "DELETE").status == 204
+    again = asked(served.port, "/api/lessons").json["before"]
+    assert again["threshold"] == figures["before"]["threshold"]
+    assert served.stop() == 0
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,13 @@ import torch
 from fastapi import APIRouter, HTTPException
 from jaxtyping import Float
 
-from contraview.apps.detection.detector import CATEGORY_WEIGHT, Detector
+from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.watch.health import ModelWatch
 from contraview.apps.serve.principal import Axes, unit
 from contraview.apps.serve.queries import Queries
 from contraview.apps.serve.store import Store
 from contraview.core.seeds import numpy_generator
-from contraview.frameworks.one_class.neighbours import Neighbours
 
 REFERENCE: Final = 1_500
 """Benign flows on the map."""
@@ -37,8 +36,7 @@ class AlertMap:
         store: the alerts; each carries the columns that it was judged by.
         queries: gives groups as the page shows them.
         folder: the model's.
-        benign: benign flows for the map; else those that the model keeps, if it keeps any (the
-            neighbours view does, the light form has none).
+        benign: benign flows for the map; else those that the model keeps in reserve.
     """
 
     def __init__(self, store: Store, queries: Queries, folder: Path, benign: Path | None) -> None:
@@ -135,7 +133,8 @@ class AlertMap:
             flows = detector.read(self._benign)
             rows = np.sort(drawn.permutation(len(flows))[:REFERENCE])
             return _embedded(detector, detector.clan.matrix(flows.take(rows)).numpy())
-        matrix = _kept(detector)
+        none = np.empty((0, detector.width), np.float32)
+        matrix = none if detector.reserve is None else detector.reserve
         rows = np.sort(drawn.permutation(len(matrix))[:REFERENCE])
         return _embedded(detector, matrix[rows])
 
@@ -181,19 +180,6 @@ def _number(value: Any) -> float | None:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def _kept(detector: Detector) -> Float[np.ndarray, "n d"]:
-    """The benign rows of the neighbours view, standardised (what was clipped there stays so)."""
-    features = detector.clan.features
-    view = detector.models.get("neighbours")
-    if not isinstance(view, Neighbours):
-        return np.empty((0, len(features.mean)), np.float32)
-    bank = view.bank.astype(np.float64)
-    numbers = len(features.numeric)
-    indicators = bank[:, numbers:] / CATEGORY_WEIGHT - features.mean[numbers:]
-    standardised = indicators / np.maximum(features.spread[numbers:], 1e-6)
-    return np.concatenate([bank[:, :numbers], standardised], axis=1).astype(np.float32)
 
 
 def _places(places: Float[np.ndarray, "n 2"]) -> list[list[float]]:

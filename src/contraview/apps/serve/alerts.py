@@ -26,6 +26,7 @@ from contraview.apps.serve.service import (
 )
 from contraview.apps.serve.store import Store
 from contraview.apps.serve.taught_api import taught_api
+from contraview.apps.serve.teaching import Teaching
 from contraview.apps.serve.watching import Watching
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.plain_text import plain
@@ -137,8 +138,18 @@ class Alerts:
         return [
             alerts_api(self.queries),
             map_api(self.map),
-            taught_api(self.quieted, self.labelled, self.held_back),
+            taught_api(
+                self.quieted,
+                self.labelled,
+                Teaching(self.settings.model, self.renew),
+                self.held_back,
+            ),
         ]
+
+    def renew(self) -> None:
+        """Let the watcher go on with the model as it is now."""
+        if self._watching is not None:
+            self._watching.renew()
 
     def held_back(self) -> dict[str, int]:
         """How many alerts the watcher held back by each suppression rule."""

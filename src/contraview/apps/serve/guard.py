@@ -126,7 +126,7 @@ def _same_origin(said: dict[bytes, bytes], host: str) -> None:
     origin = said.get(b"origin")
     if origin is not None and origin.decode("latin-1").lower().split("//", 1)[-1] != host:
         raise Refused(403, "asked by another site's page")
-    with_body = b"content-length" in said or b"transfer-encoding" in said
+    with_body = said.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in said
     if with_body and not said.get(b"content-type", b"").startswith(b"application/json"):
         raise Refused(415, "expected application/json")
 

@@ -1,6 +1,7 @@
 """What the page asks of the store: filtered lists, a group, an alert. Addresses may be masked."""
 
 import json
+import re
 import sqlite3
 from typing import Any, Final, Literal
 
@@ -9,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from contraview.apps.serve.store import Store
 
 LONGEST_PAGE: Final = 500
+WORDS: Final = 8
+"""Words of a filter that count."""
+COUNTED: Final = 256
+"""Filters whose totals are remembered."""
 ORDERS: Final = {
     "newest": "last DESC, id DESC",
     "strongest": "score DESC, id DESC",
@@ -41,16 +46,20 @@ class Queries:
     def __init__(self, store: Store, *, redact: bool = False) -> None:
         self._store, self.redact = store, redact
         self._totals: dict[str, Any] = {}
+        self._counted: dict[Any, int] = {}
 
     def groups(self, wanted: Filter) -> dict[str, Any]:
         """A part of the list of groups, how many there are in all, and the newest of any."""
         db = self._store.reading
-        where, values = self._where(wanted)
-        total = db.execute(f"SELECT count(*) FROM groups{where}", values).fetchone()[0]  # noqa: S608
-        rows = db.execute(
-            f"SELECT * FROM groups{where} ORDER BY {ORDERS[wanted.order]} LIMIT ? OFFSET ?",  # noqa: S608
-            [*values, wanted.limit, wanted.offset],
-        ).fetchall()
+        hosts, where, values = self._where(wanted)
+        total = self._total(hosts, where, values)
+        rows = []
+        if wanted.offset < total:
+            rows = db.execute(
+                f"{hosts}SELECT * FROM groups{where} "  # noqa: S608
+                f"ORDER BY {ORDERS[wanted.order]} LIMIT ? OFFSET ?",
+                [*values, wanted.limit, wanted.offset],
+            ).fetchall()
         newest = db.execute("SELECT coalesce(max(id), 0) FROM groups").fetchone()[0]
         return {"total": total, "newest": newest, "items": self.shown(rows)}
 
@@ -95,6 +104,7 @@ class Queries:
             "threshold": own["threshold"],
             "views": own["views"],
             "rule": own.get("rule"),
+            "attack": own.get("attack"),
             "reasons": own.get("reasons", []),
             "packets": [record.get("flow", {}).get(f"pkts_to{to}") for to in ("server", "client")],
             "community_id": None if self.redact else record.get("community_id"),
@@ -131,7 +141,24 @@ class Queries:
         """How a host is called on the page."""
         return f"host-{host}" if self.redact and host is not None else address
 
-    def _where(self, wanted: Filter) -> tuple[str, list[Any]]:
+    def _total(self, hosts: str, where: str, values: list[Any]) -> int:
+        """How many groups fit; asked of the store once while nothing changes."""
+        key = (where, tuple(values), self._store.fact("changed"))
+        found = self._counted.get(key)
+        if found is None:
+            found = self._store.reading.execute(
+                f"{hosts}SELECT count(*) FROM groups{where}",  # noqa: S608
+                values,
+            ).fetchone()[0]
+            if len(self._counted) > COUNTED:
+                self._counted.clear()
+            self._counted[key] = found
+        return found
+
+    def _where(self, wanted: Filter) -> tuple[str, str, list[Any]]:
+        """The hosts that each word may mean, what must hold of a group, and the values of both."""
+        hosts: list[str] = []
+        named: list[Any] = []
         said: list[str] = []
         values: list[Any] = []
         if wanted.until is not None:
@@ -146,27 +173,25 @@ class Queries:
             said.append("suppressed IS NOT NULL")
         elif wanted.state == "labelled":
             said.append("label IS NOT NULL")
-        for word in wanted.text.split():
-            part, put = self._word(word)
-            said.append(part)
-            values += put
-        return (" WHERE " + " AND ".join(said) if said else ""), values
-
-    def _word(self, word: str) -> tuple[str, list[Any]]:
-        """Each word is looked for in hosts, protocol, reason, label, and as a port."""
-        like = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         called = "'host-' || id" if self.redact else "address"
-        hosts = f"(SELECT id FROM hosts WHERE {called} LIKE ? ESCAPE '\\')"  # noqa: S608
-        parts = [
-            f"src IN {hosts}",
-            f"dst IN {hosts}",
-            *(f"{column} LIKE ? ESCAPE '\\'" for column in ("about", "proto", "label")),
-        ]
-        values: list[Any] = [like] * 5
-        if word.isascii() and word.isdecimal() and len(word) < 6:
-            parts.append("port = ?")
-            values.append(int(word))
-        return f"({' OR '.join(parts)})", values
+        for i, word in enumerate(wanted.text.split()[:WORDS]):
+            like = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+            hosts.append(
+                f"h{i} AS MATERIALIZED (SELECT id FROM hosts WHERE {called} LIKE ? ESCAPE '\\')"  # noqa: S608
+            )
+            named.append(like)
+            parts = [
+                f"src IN h{i}",
+                f"dst IN h{i}",
+                *(f"{column} LIKE ? ESCAPE '\\'" for column in ("about", "proto", "label")),
+            ]
+            values += [like] * 3
+            if word.isascii() and word.isdecimal() and len(word) < 6:
+                parts.append("port = ?")
+                values.append(int(word))
+            said.append(f"({' OR '.join(parts)})")
+        first = f"WITH {', '.join(hosts)} " if hosts else ""
+        return first, " WHERE " + " AND ".join(said) if said else "", [*named, *values]
 
     def _names(self, db: sqlite3.Connection, rows: list[sqlite3.Row]) -> dict[int, str | None]:
         hosts = sorted({row[end] for row in rows for end in ("src", "dst")} - {None})

@@ -24,6 +24,7 @@ CREATE TABLE groups(
 );
 CREATE INDEX groups_newest ON groups(last DESC, id DESC);
 CREATE INDEX groups_strongest ON groups(score DESC, id DESC);
+CREATE INDEX groups_open ON groups(last DESC, id DESC) WHERE label IS NULL AND suppressed IS NULL;
 CREATE INDEX groups_severity ON groups(severity, last DESC);
 CREATE INDEX groups_key ON groups(src, proto, about, last);
 CREATE INDEX groups_dst ON groups(dst);

@@ -7,10 +7,14 @@ from fastapi import APIRouter
 
 from contraview.apps.serve.labelled import Label, Labelled
 from contraview.apps.serve.quieted import Quieted, Wanted
+from contraview.apps.serve.teaching import Teaching
 
 
 def taught_api(
-    quieted: Quieted, labelled: Labelled, held_back: Callable[[], dict[str, int]]
+    quieted: Quieted,
+    labelled: Labelled,
+    teaching: Teaching,
+    held_back: Callable[[], dict[str, int]],
 ) -> APIRouter:
     """Suppression rules and labels; both are files of the model folder, as the command has them."""
     api = APIRouter(prefix="/api", tags=["teach"])
@@ -36,6 +40,23 @@ def taught_api(
     def remove(identity: str) -> dict[str, Any]:
         """Remove a rule; what it alone had quietened is open again."""
         return quieted.remove(identity)
+
+    @api.get("/lessons")
+    def lessons() -> dict[str, Any]:
+        """What the labels would change in the model, before anything is: thresholds with their
+        intervals, how many of the labelled flows alert, which attacks get a name.
+        """
+        return teaching.lessons()
+
+    @api.post("/lessons", status_code=201)
+    def learn() -> dict[str, Any]:
+        """Let the model learn the labels, in one step; the watcher goes on with the new one."""
+        return teaching.learn()
+
+    @api.delete("/lessons", status_code=204)
+    def unlearn() -> None:
+        """Take the last such step back."""
+        teaching.unlearn()
 
     @api.get("/labels")
     def labels() -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class Watching:
     def __init__(self, arguments: Sequence[str]) -> None:
         self._command = list(arguments)
         self._said: deque[str] = deque(maxlen=50)
-        self._stopping = threading.Event()
+        self._stopping, self._renewing = threading.Event(), threading.Event()
         self._lifeline: tuple[int, int] | None = None
         self._thread = threading.Thread(target=self._look_after, name="watching", daemon=True)
         self.state, self.restarts = "waiting", 0
@@ -70,6 +70,12 @@ class Watching:
     def said(self) -> list[str]:
         """The watcher's latest lines."""
         return list(self._said)
+
+    def renew(self) -> None:
+        """Let the watcher finish what is in hand, and begin again: with a model that changed."""
+        if self.state == "running":
+            self._renewing.set()
+            self._close_lifeline()
 
     def stop(self) -> None:
         """Let the watcher finish what is in hand."""
@@ -117,14 +123,18 @@ class Watching:
             code = self._process.wait()
             if self._stopping.is_set():
                 return
-            if code == 0:
+            renewed = self._renewing.is_set()
+            self._renewing.clear()
+            if code == 0 and not renewed:
                 self.state = "ended"
                 return
-            self.state = "waiting"
-            wait = 1.0 if time.monotonic() - begun > LONGEST_WAIT else min(2 * wait, LONGEST_WAIT)
-            if self._stopping.wait(wait):
-                return
+            if not renewed:
+                self.state = "waiting"
+                long = time.monotonic() - begun > LONGEST_WAIT
+                wait = 1.0 if long else min(2 * wait, LONGEST_WAIT)
+                if self._stopping.wait(wait):
+                    return
+                self.restarts += 1
             self._close_lifeline()
             self._process = self._begin()
-            self.restarts += 1
             self.state = "running"

@@ -17,7 +17,7 @@ const SEVERITY = {
 };
 
 export function make(about) {
-  return { alerts: alerts(about), map: alertMap(), taught: taught({}), counters: counters() };
+  return { alerts: alerts(about), map: alertMap(), taught: taught(), counters: counters() };
 }
 
 export const severity = (level) => el("span", { class: `severity s${level}`, title: SEVERITY[level] }, level);

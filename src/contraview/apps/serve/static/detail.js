@@ -93,6 +93,7 @@ function facts(group, alert) {
     group.flows > 1 && ["Its flow", `${alert.src ?? "?"} port ${alert.src_port ?? "?"} → ${alert.dst ?? "?"} port ${alert.dst_port ?? "?"}`],
     packets && ["Its packets", packets],
     alert.rule && ["Breaks the rule of", alert.rule.replaceAll(",", ", ")],
+    alert.attack && ["Looks like", alert.attack === "unknown" ? "none of the attacks it can name" : alert.attack],
     group.label && ["Labelled", group.label],
     group.suppressed && ["Suppressed by", group.suppressed],
     alert.community_id && ["Community ID", el("code", {}, alert.community_id)],

@@ -35,7 +35,7 @@ export function alertMap() {
     const shown = [[0, "benign flows", got.benign.length], [1, `alerts, ${NOTHING}`, many(null)], [2, "labelled benign", many("benign")],
       ...labels.map((label, i) => [3 + i, label, many(label)])];
     fill(key, legend(shown.filter((each) => each[2])));
-    caption.textContent = `Two principal axes of the ${got.benign.length ? "benign flows" : "alerts"}, ${Math.round(100 * got.explained)} % of their variance. Click an alert to open it; wheel and drag, or + - 0, to look closer.${got.benign.length ? "" : " The light model keeps no benign flows; give some with --benign."}`;
+    caption.textContent = `Two principal axes of the ${got.benign.length ? "benign flows" : "alerts"}, ${Math.round(100 * got.explained)} % of their variance. Click an alert to open it; wheel and drag, or + - 0, to look closer.${got.benign.length ? "" : " This model keeps no benign flows; give some with --benign."}`;
     heading(plural(got.groups.length, "group on the map", "groups on the map"), "");
   }
 
@@ -54,7 +54,7 @@ export async function neighbours(group, slot) {
   const others = got.near.length - got.benign;
   const said = !got.near.length ? "Nothing to compare with yet."
     : got.has_reference ? `Of the ${got.near.length} nearest flows ${got.benign} are benign and ${others} ${others === 1 ? "is an alert" : "are alerts"}.`
-      : "The nearest alerts; the light model keeps no benign flows to compare with.";
+      : "The nearest alerts; this model keeps no benign flows to compare with.";
   fill(slot, el("h3", {}, "Its neighbours by embedding"), el("p", { class: "quiet" }, said),
     others > 0 && table(["alert", "from, to", "label", "cosine"], got.near.filter((each) => each.group).map(({ group: near, similarity }) => [
       el("a", { href: `#alerts?state=all&group=${near.id}` }, about_line(near)), ends(near), near.label ?? "", similarity.toFixed(3),

@@ -88,13 +88,50 @@ export async function label(group, verdict, done) {
   });
 }
 
-export function taught(part) {
+// What the labels would change, and taking it.
+function lessons() {
+  const element = el("div");
+  const act = (work, said) => async (event) => {
+    event.target.disabled = true;
+    try { await work(); toast(said); look(); } catch (error) { toast(error.message); event.target.disabled = false; }
+  };
+  const threshold = (side) => {
+    const [low, high] = side["threshold, 95 %"];
+    return `${side.threshold.toFixed(3)} (${low.toFixed(3)} to ${high === null ? "no bound" : high.toFixed(3)})`;
+  };
+
+  async function look() {
+    fill(element, el("p", { class: "quiet" }, "Working out what the labels would change…"));
+    try {
+      const got = await get("/api/lessons");
+      const attacks = Object.values(got.attacks).reduce((a, b) => a + b, 0);
+      const rows = [["threshold, 95 % interval", threshold(got.before), threshold(got.after)]];
+      if (got.benign) rows.push([`alerts among the ${got.benign} labelled benign`, String(got.before["benign that alert"]), String(got.after["benign that alert"])]);
+      if (attacks) rows.push([`alerts among the ${attacks} labelled attacks`, String(got.before["attacks that alert"]), String(got.after["attacks that alert"])]);
+      rows.push(["attacks it can name", got.before.names.join(", ") || "none", got.after.names.join(", ") || `none: a name needs ${got["flows a name needs"]} flows`]);
+      const left = Object.entries(got["left out"]);
+      fill(element, table(["", "now", "then"], rows),
+        el("p", { class: "caption" }, `The centre of the benign flows would move by ${got["centre moves by degrees"].toFixed(2)} degrees.`,
+          Object.entries(got["no longer a rule"]).map(([column, values]) => ` No rule any more: ${column} ${values.join(", ")}.`)),
+        left.length > 0 && el("ul", {}, left.map(([id, why]) => el("li", {}, el("code", {}, id.slice(0, 8)), ` teaches nothing: ${why}`))),
+        el("div", { class: "actions" },
+          el("button", { class: "main", "data-does": "learn", on: { click: act(() => post("/api/lessons"), "Learnt; the watcher goes on with the model as it is now") } }, "Let the model learn this"),
+          el("button", { on: { click: act(() => remove("/api/lessons"), "Taken back") } }, "Undo the last time")));
+    } catch (error) { fill(element, el("p", { class: "quiet" }, error.message)); }
+  }
+  return { element, look };
+}
+
+export function taught() {
+  const taken = lessons();
   const rules = el("div");
   const labels = el("div");
   const element = el("div", { class: "part" },
     el("section", {}, el("h2", {}, "Suppression rules"), rules),
-    el("section", {}, el("h2", {}, "Labels"), labels, part.lessons));
+    el("section", {}, el("h2", {}, "Labels"), labels),
+    el("section", { class: "lessons" }, el("h2", {}, "What the model would learn from the labels"), taken.element));
   let last = null;
+  let known = "";
 
   const undo = (path, text) => el("button", { on: { click: async () => {
     try { await remove(path); await look(); } catch (error) { toast(error.message); }
@@ -112,7 +149,9 @@ export function taught(part) {
       each.score.toFixed(2), each.alert === null ? "" : undo(`/api/labels/${each.alert}`, "Take back"),
     ]), [3]) : el("p", { class: "quiet" }, "None. Open a group and press b for benign, or a for an attack."));
     heading(`${plural(ruled.length, "rule")}, ${plural(said.length, "label")}`, "");
-    part.look?.(said);
+    const now = said.map((each) => `${each.identity}${each.name}`).join();
+    if (now !== known) { known = now; if (said.length) taken.look(); }
+    element.querySelector(".lessons").hidden = !said.length;
   }
 
   return {
