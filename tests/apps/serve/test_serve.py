@@ -73,6 +73,13 @@ def test_the_api_says_what_it_is(model, serve, asked, tmp_path):
     assert {"/api/about", "/api/groups", "/api/alerts/{number}", "/healthz"} <= paths.keys()
     assert all(way["get"]["description"] for path, way in paths.items() if "get" in way)
     assert asked(served.port, "/healthz").status == 200
+    assert asked(served.port, "/api/drift").json == {"state": "none"}
+    assert asked(served.port, "/api/drift?by=hour", "POST").json == {"state": "measuring"}
+    until(lambda: asked(served.port, "/api/drift").json["state"] != "measuring")
+    found = asked(served.port, "/api/drift").json
+    assert sum(period["flows"] for period in found["drift"]["periods"]) == 500
+    assert found["drift"]["advice"] != "nothing", "a tenth of these flows is odd"
+    assert asked(served.port, "/api/drift?by=year", "POST").status == 422
     metrics = asked(served.port, "/metrics").body.decode()
     assert "contraview_watcher_up 1" in metrics
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 
 from contraview.apps.serve.alert_map import AlertMap, map_api
 from contraview.apps.serve.alerts_api import alerts_api
+from contraview.apps.serve.drifting import Drifting, drift_api
 from contraview.apps.serve.intake import Intake
 from contraview.apps.serve.labelled import Labelled
 from contraview.apps.serve.queries import Queries
@@ -138,6 +139,7 @@ class Alerts:
         return [
             alerts_api(self.queries),
             map_api(self.map),
+            drift_api(Drifting(self.settings.model, self.settings.source, self.settings.max_fpr)),
             taught_api(
                 self.quieted,
                 self.labelled,

@@ -7,6 +7,7 @@ import { VirtualList } from "./list.js";
 import { heading, remember } from "./main.js";
 import { counters } from "./counters.js";
 import { alertMap } from "./map.js";
+import { drift } from "./drift.js";
 import { taught } from "./teach.js";
 
 const STATES = { open: "open", suppressed: "suppressed", labelled: "labelled", all: "all" };
@@ -17,7 +18,7 @@ const SEVERITY = {
 };
 
 export function make(about) {
-  return { alerts: alerts(about), map: alertMap(), taught: taught(), counters: counters() };
+  return { alerts: alerts(about), map: alertMap(), taught: taught(), drift: drift(), counters: counters() };
 }
 
 export const severity = (level) => el("span", { class: `severity s${level}`, title: SEVERITY[level] }, level);

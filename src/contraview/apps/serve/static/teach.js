@@ -108,7 +108,7 @@ function lessons() {
       const rows = [["threshold, 95 % interval", threshold(got.before), threshold(got.after)]];
       if (got.benign) rows.push([`alerts among the ${got.benign} labelled benign`, String(got.before["benign that alert"]), String(got.after["benign that alert"])]);
       if (attacks) rows.push([`alerts among the ${attacks} labelled attacks`, String(got.before["attacks that alert"]), String(got.after["attacks that alert"])]);
-      rows.push(["attacks it can name", got.before.names.join(", ") || "none", got.after.names.join(", ") || `none: a name needs ${got["flows a name needs"]} flows`]);
+      rows.push(["attacks it can name", got.before.names.join(", ") || "none", got.after.names.join(", ") || `none: a name needs ${got["flows a name needs"]} flows that are alike`]);
       const left = Object.entries(got["left out"]);
       fill(element, table(["", "now", "then"], rows),
         el("p", { class: "caption" }, `The centre of the benign flows would move by ${got["centre moves by degrees"].toFixed(2)} degrees.`,
