@@ -30,7 +30,8 @@ export function drift() {
     heading(found.advice === "nothing" ? "Nothing to do" : `Advice: ${found.advice}`, `drift of ${of}`);
     const news = (list) => list.slice(0, 4).map((each) => `${each.name} (${percent(each.share)})`).join(", ");
     fill(result,
-      found.rules[found.advice] && el("p", {}, `${found.advice}: ${found.rules[found.advice]}.`),
+      found.rules[found.advice] && el("p", { class: "rule" }, found.advice === "nothing" ? `${found.rules.nothing}.`
+        : `The false alarms should lie in the interval that the calibration foretells; ${found.rules[found.advice]}.`),
       table(["period, UTC", "flows", "alerts", "foretold, 95 %", "scores moved", "inputs moved", "new", "advice"], found.periods.map((p) => [
         p.name, count(p.flows), `${count(p.alerts)} (${percent(p.rate)})`, `${count(p.expected[0])} to ${count(p.expected[1])}`,
         p.scores.toFixed(2), p.moved.length ? `${p.moved.length}: ${p.moved.slice(0, 3).join(", ")}` : "none",
