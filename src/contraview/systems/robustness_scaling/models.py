@@ -202,7 +202,7 @@ def _onnx(path: Path, classes: Sequence[str]) -> Answer:
 
     def scores(pixels: np.ndarray) -> np.ndarray:
         try:
-            return session.run(None, {entry: pixels})[0]
+            return np.asarray(session.run(None, {entry: pixels})[0])
         except Exception as error:  # noqa: BLE001 as above
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ContraviewError(f"{path}: {reason}") from None
