@@ -67,7 +67,16 @@ def test_same_seed_same_result_other_seed_other_result(entry):
         assert any(not same(other[verb], first[verb]) for verb in first)
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as it is in a command: a worker of several test processes ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @every_system
+@pytest.mark.usefixtures("ctrl_c")
 def test_after_ctrl_c_the_same_command_goes_on_to_the_same_result(entry, tmp_path, monkeypatch):
     stepped = torch.optim.AdamW.step
     steps = []
