@@ -191,11 +191,13 @@ def test_help_of_a_system_names_every_knob(capsys):
 
 
 def command(*arguments, **settings):
+    """The command as a terminal would start it: what runs the tests may ignore Ctrl-C itself."""
     return subprocess.Popen(
         [sys.executable, "-m", "contraview", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **settings,
     )
 
