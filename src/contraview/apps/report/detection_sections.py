@@ -9,7 +9,7 @@ from contraview.apps.report.contents import BENIGN, Contents, Detected
 from contraview.apps.report.headline import expected_alarms
 from contraview.apps.report.judgement import Judgement, KindFigures, Share
 from contraview.apps.report.markup import Markup, joined, table, tag
-from contraview.apps.report.model_sections import figure, section
+from contraview.apps.report.model_sections import figure, mapped, section
 from contraview.apps.report.wording import count, decimals, moment, percents
 
 
@@ -161,14 +161,9 @@ def embedding(contents: Contents) -> Markup | None:
     if detected is None or detected.map is None:
         return None
     it = detected.map
-    drawn = figures.both(
-        lambda width: figures.embedding_map(
-            it.places, it.groups, it.explained, benign=it.benign, width=width
-        )
-    )
     caption = (
         f"Where CLAN puts a sample of {count(len(it.places))} flows of the capture: directions of "
         "the embedding, on their two principal axes. What lies in the grey cloud looks benign to "
         "this view; another of the views may still tell it apart."
     )
-    return section("map", "Map of the embeddings", figure(drawn, caption))
+    return mapped(it, caption)

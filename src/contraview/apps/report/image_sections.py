@@ -2,10 +2,9 @@
 
 from base64 import b64encode
 
-from contraview.apps.report import figures
 from contraview.apps.report.contents import Contents
 from contraview.apps.report.markup import Markup, tag
-from contraview.apps.report.model_sections import figure, section
+from contraview.apps.report.model_sections import figure, mapped, section
 from contraview.apps.report.wording import count
 
 
@@ -40,16 +39,11 @@ def embedding(contents: Contents) -> Markup | None:
     if pictures is None:
         return None
     it = pictures.map
-    drawn = figures.both(
-        lambda width: figures.embedding_map(
-            it.places, it.groups, it.explained, benign=it.benign, width=width
-        )
-    )
     caption = (
         f"Directions of the embeddings of {count(len(it.places))} images on their two principal "
         "axes. Classes, where known, only colour the map."
     )
-    return section("map", "Map of the embeddings", figure(drawn, caption))
+    return mapped(it, caption)
 
 
 def _picture(png: bytes, said: str) -> Markup:

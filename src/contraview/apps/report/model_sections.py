@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contraview.apps.report import figures
-from contraview.apps.report.contents import Contents, Learned
+from contraview.apps.report.contents import Contents, EmbeddingMap, Learned
 from contraview.apps.report.markup import Markup, joined, table, tag
 from contraview.apps.report.wording import count, number, percent, quantity
 
@@ -17,6 +17,16 @@ def section(anchor: str, title: str, *parts: Markup | None) -> Markup:
 def figure(drawn: Markup, caption: str) -> Markup:
     """A drawn figure on its card."""
     return tag("figure", drawn, tag("figcaption", caption))
+
+
+def mapped(it: EmbeddingMap, caption: str) -> Markup:
+    """The section with a map of embeddings."""
+    drawn = figures.both(
+        lambda width: figures.embedding_map(
+            it.places, it.groups, it.explained, benign=it.benign, width=width
+        )
+    )
+    return section("map", "Map of the embeddings", figure(drawn, caption))
 
 
 def learned(contents: Contents) -> Markup:

@@ -1,5 +1,6 @@
 """What is asked beside the contrast: which turn a view has, or which order its tiles are in."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -60,9 +61,9 @@ class Pretext(Term):
         maps, classes = inputs
         return cross_entropy(self.scores(self._adapter[0](maps)), classes)
 
+    @abstractmethod
     def scores(self, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "m k"]:
         """The classifier's scores."""
-        raise NotImplementedError
 
 
 class Rotation(Pretext):
