@@ -1,16 +1,21 @@
-"""Every objective: two processes agree with one in loss and gradient."""
+"""Every objective: two processes agree with one in loss and gradient, in n x N memory."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from inspect import getmembers, isfunction
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from contraview import objectives
 from contraview.objectives import (
     clad_loss,
     clan_loss,
@@ -26,23 +31,30 @@ from contraview.objectives import (
     soft_contrast,
     sup_con,
 )
+from contraview.objectives.chamfer import chamfer
+from contraview.objectives.clip import clip
+from contraview.objectives.diffusion import variational_bound
+from contraview.objectives.hierarchical import instance_contrast, temporal_contrast
 from contraview.objectives.negative_cosine import negative_cosine
 
 ROWS = 12  # of each tensor, in all
+MANY = 2048  # rows in all where memory is counted
+BETA = torch.linspace(0.01, 0.3, 10)
 
 
-def rows() -> dict[str, Tensor]:
+def rows(count: int = ROWS) -> dict[str, Tensor]:
     """The global batch: what one process holds whole and several hold in part."""
     generator = torch.Generator().manual_seed(7)
     return {
-        "a": torch.randn(ROWS, 6, generator=generator),
-        "b": torch.randn(ROWS, 6, generator=generator),
-        "weights": torch.rand(ROWS, ROWS, generator=generator),
-        "labels": torch.randint(3, (ROWS,), generator=generator),
-        "attack": torch.rand(ROWS, generator=generator) < 0.4,
+        "a": torch.randn(count, 6, generator=generator),
+        "b": torch.randn(count, 6, generator=generator),
+        "weights": torch.rand(count, count, generator=generator),
+        "labels": torch.randint(3, (count,), generator=generator),
+        "attack": torch.rand(count, generator=generator) < 0.4,
         "queue": torch.randn(5, 6, generator=generator),
-        "shares": torch.rand(ROWS, generator=generator),
-        "several": (torch.rand(ROWS, 3, generator=generator) < 0.4).float(),
+        "shares": torch.rand(count, generator=generator),
+        "several": (torch.rand(count, 3, generator=generator) < 0.4).float(),
+        "times": torch.randint(len(BETA), (count,), generator=generator),
     }
 
 
@@ -84,7 +96,64 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
         a.view(-1, 1, 2, 3), b.view(-1, 1, 2, 3), (b > 0.3).view(-1, 1, 2, 3)
     ),
     "clad_loss": lambda a, b, rest: clad_loss(a + b, rest["attack"]),
+    "clip": lambda a, b, _: clip(a, b, scale=7.0),
+    "clip, one direction": lambda a, b, _: clip(a, b, scale=7.0, symmetric=False),
+    "chamfer": lambda a, b, _: chamfer(a.view(-1, 3, 2), b.view(-1, 3, 2)),
+    "instance_contrast": lambda a, b, _: instance_contrast(a.view(-1, 3, 2), b.view(-1, 3, 2)),
+    "temporal_contrast": lambda a, b, _: temporal_contrast(a.view(-1, 3, 2), b.view(-1, 3, 2)),
+    "variational_bound": lambda a, b, rest: variational_bound(
+        a, b, a - b, b.sigmoid(), rest["times"], BETA, (1 - BETA).cumprod(0)
+    ),
 }
+
+# public functions of the package that are no loss, and why
+NO_LOSS = {
+    "student_t": "shares of groups, each row by itself; group_divergence is the loss",
+    "sharpened": "a target without gradient; its sums over processes show in group_divergence",
+    "normalised": "the target of masked_mse, each row by itself",
+    "unit": "each row by itself",
+    "log_sum_exp": "an engine: takes keys that were gathered already",
+    "pair_sum": "an engine: takes keys that were gathered already",
+    "gather": "the rule itself",
+    "mean": "the rule itself",
+    "weighted": "each row by itself",
+}
+
+# losses that compare rows with the rows of others by tiles: no n x N matrix is ever there
+BY_TILES = (
+    "nt_xent", "nt_xent, cold", "info_nce", "sup_con", "soft_contrast", "clan_loss",
+    "clan_loss, squared", "clad_loss", "clip",
+)  # fmt: skip
+# neighbourhood is not among them: linear in the weights that are not zero, and here none is
+BY_ROWS = (*BY_TILES, "koleo", "info_nce, weights")
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many values the largest tensor holds that anything makes, also in backward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for each in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(each, Tensor):
+                self.values = max(self.values, each.numel())
+        return made
+
+
+def largest_tensors(part: slice) -> dict[str, Tensor]:
+    """For each loss that compares rows: values of the largest tensor on the way there and back."""
+    batch = rows(MANY)
+    rest = {name: batch[name] if name == "queue" else batch[name][part] for name in batch}
+    found = {}
+    for name in BY_ROWS:
+        a, b = rest["a"].clone().requires_grad_(), rest["b"].clone().requires_grad_()
+        with Largest() as largest:
+            OBJECTIVES[name](a, b, rest).backward()
+        found[f"largest/{name}"] = torch.tensor(largest.values)
+    return found
 
 
 def evaluate(part: slice) -> dict[str, Tensor]:
@@ -99,6 +168,22 @@ def evaluate(part: slice) -> dict[str, Tensor]:
         found |= {f"{name}/loss": loss.detach(), f"{name}/a": a.grad, f"{name}/b": b.grad}
     # A tensor may be untouched by an objective; safetensors has no None.
     return {name: torch.zeros(1) if x is None else x.contiguous() for name, x in found.items()}
+
+
+def public_functions() -> set[str]:
+    found = set()
+    for module in iter_modules(objectives.__path__):
+        full_name = f"{objectives.__name__}.{module.name}"
+        for name, function in getmembers(import_module(full_name), isfunction):
+            if function.__module__ == full_name and not name.startswith("_"):
+                found.add(name)
+    return found
+
+
+def test_no_objective_is_left_out():
+    compared = {name.partition(",")[0] for name in OBJECTIVES}
+    assert not compared & NO_LOSS.keys()
+    assert public_functions() == compared | NO_LOSS.keys(), "add it to OBJECTIVES, or say why not"
 
 
 @pytest.mark.parametrize("cuts", [(0, 6, 12), (0, 5, 12)], ids=["even", "uneven"])
@@ -120,6 +205,19 @@ def test_two_processes_agree_with_one(tmp_path, cuts):
             # Each process leaves W = 2 times the gradient on its own rows; DDP's mean halves it.
             joined = torch.cat([part[name] for part in parts]) / 2
             torch.testing.assert_close(joined, expected, rtol=1e-4, atol=1e-6, msg=name)
+    for rank, part in enumerate(parts):
+        for name in BY_ROWS:
+            values = int(part[f"largest/{name}"])
+            # weights and what koleo keeps are n x N by their nature; nothing is ever N x N
+            most = MANY * MANY // 8 if name in BY_TILES else MANY * MANY // 2
+            assert values <= most, f"{name}: {values} values at once on process {rank}"
+
+
+def test_one_process_that_builds_the_matrix_would_be_noticed():
+    a = torch.randn(MANY, 6, requires_grad=True)
+    with Largest() as largest:
+        (a @ a.T).logsumexp(1).sum().backward()
+    assert largest.values == MANY * MANY
 
 
 def work(rank: int, part: list[int], folder: str) -> None:
@@ -128,7 +226,9 @@ def work(rank: int, part: list[int], folder: str) -> None:
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
-    save_file(evaluate(slice(*part)), Path(folder) / f"{rank}.safetensors")
+    half = MANY // 2
+    found = evaluate(slice(*part)) | largest_tensors(slice(rank * half, (rank + 1) * half))
+    save_file(found, Path(folder) / f"{rank}.safetensors")
     torch.distributed.destroy_process_group()
 
 

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from contraview.objectives.distributed import mean
+
 
 def variational_bound(
     images: Float[Tensor, "n c *s"],
@@ -31,6 +33,8 @@ def variational_bound(
         step: t from 0.
         beta: of each step.
         kept: product of 1 - beta up to each step.
+
+    Across processes: the mean over the values of all.
     """
     beta, kept = beta.to(images.device), kept.to(images.device)
     before = torch.cat([kept.new_ones(1), kept[:-1]])
@@ -45,15 +49,16 @@ def variational_bound(
     on_clean = of(beta * before.sqrt() / (1 - kept))
     on_noisy = of((1 - beta).sqrt() * (1 - before) / (1 - kept))
     true_mean = on_clean * images + on_noisy * noisy
-    mean = on_clean * found + on_noisy * noisy
+    own_mean = on_clean * found + on_noisy * noisy
     log_variance = fraction * of(beta.log()) + (1 - fraction) * of(log_small)
-    squared = (true_mean - mean).square()
+    squared = (true_mean - own_mean).square()
     divergence = 0.5 * (
         log_variance - of(log_small) + (of(log_small) - log_variance).exp() - 1
         + squared * (-log_variance).exp()
     )  # fmt: skip
     first = 0.5 * (
-        math.log(2 * math.pi) + log_variance + (images - mean).square() * (-log_variance).exp()
+        math.log(2 * math.pi) + log_variance + (images - own_mean).square() * (-log_variance).exp()
     )
     at_zero = (step == 0).view(-1, *(1 for _ in images.shape[1:]))
-    return torch.where(at_zero, first, divergence).mean() / math.log(2)
+    nats = torch.where(at_zero, first, divergence)
+    return mean(nats.sum(), nats.numel()) / math.log(2)
