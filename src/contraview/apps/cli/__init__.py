@@ -33,6 +33,10 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "evaluate": ("evaluate", "figures: contraview evaluate MODEL DATA... [--labels COLUMN]"),
     "reproduce": ("reproduce", "run a system's claims: contraview reproduce SLUG|all"),
     "report": ("report", "a page about a run: contraview report RUN"),
+    "export": (
+        "export",
+        "a file that runs anywhere: contraview export MODEL [DATA...] --onnx FILE",
+    ),
     "serve": ("serve", "a live page: contraview serve MODEL --watch SOURCE, or MODEL DATA..."),
     "data": ("data", "the known data sets: contraview data list|get NAME"),
     "demo": ("demo", "the main job on bundled traffic, from capture to report"),

@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import nn
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.system import System
+from contraview.frameworks.images.graph import image_graph
 from contraview.index.exact import nearest
 from contraview.modalities.images.data import Images, ImageSource, read_images
 
@@ -46,6 +48,21 @@ class ImageEmbedding(System):
         images = self.images_of(images)
         images.need_shape(self.shape, self.slug)
         return embedded(self.encoder, images)
+
+    def vectors(self) -> nn.Module:
+        """What `embed` is made by, from pixels from 0 to 1."""
+        return self.encoder
+
+    def readout(self) -> tuple[nn.Module | None, tuple[str, ...]]:
+        """What reads classes off vectors as a network, and the classes; none by default."""
+        return None, ()
+
+    def graph(self) -> Graph:
+        """Pixels in, the vectors of `embed` and, where learnt, the classes of `classify` out."""
+        self.need_fit()
+        readout, classes = self.readout()
+        several = getattr(self, "several", False)
+        return image_graph(self.shape, self.vectors(), readout, classes, several=several)
 
     def search(
         self, queries: Any, /, *, among: Any = None, k: int = 10

@@ -18,6 +18,7 @@ from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import labels_of
 from contraview.frameworks.images.embedding import ImageEmbedding
+from contraview.frameworks.images.graph import Softmax
 from contraview.modalities.images.data import Images
 from contraview.modalities.images.views import ViewConfig
 from contraview.training.loop import train
@@ -162,6 +163,10 @@ class ImageFinetuning(ImageEmbedding):
         classifier = self._need_classifier()
         vectors = torch.from_numpy(self.embed(images)).to(classifier.weight.device)
         return classifier(vectors).double().softmax(1).cpu().numpy()
+
+    def readout(self) -> tuple[nn.Module | None, tuple[str, ...]]:
+        """The classifier, where it was learnt."""
+        return (None, ()) if self.classifier is None else (Softmax(self.classifier), self._classes)
 
     def _need_classifier(self) -> nn.Linear:
         self.need_fit()

@@ -20,6 +20,7 @@ from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import LinearProbe, labels_of
+from contraview.evaluation.readouts import Readout
 from contraview.frameworks.images.embedding import ImageEmbedding
 from contraview.modalities.images.data import Images
 from contraview.modalities.images.nets import Encoder, ImageEncoder
@@ -170,6 +171,10 @@ class ImagePretraining(ImageEmbedding):
         """The probability of each of `classes` for each image; after a `fit` with labels."""
         probe = self._need_probe()
         return probe.classify(self.embed(images))
+
+    def readout(self) -> tuple[nn.Module | None, tuple[str, ...]]:
+        """The probe, where it was learnt."""
+        return (None, ()) if self.probe is None else (Readout(self.probe), self.probe.classes)
 
     def _need_probe(self) -> Any:
         self.need_fit()

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.system import System
@@ -19,10 +20,12 @@ from contraview.frameworks.one_class.centroid import Centroid
 from contraview.modalities.flows.data import Flows, FlowSource, read_flows
 from contraview.modalities.flows.features import FeatureMap
 from contraview.modalities.flows.findings import inspect
+from contraview.modalities.flows.graph import drawn, fed, flow_ports
 from contraview.modalities.flows.nets import ResidualMLP
 from contraview.objectives.clan import clan_loss
 from contraview.systems.clan.attack_naming import AttackNaming
 from contraview.systems.clan.config import PRESETS, ClanConfig
+from contraview.systems.clan.graph import ClanGraph, outputs
 from contraview.systems.clan.negatives import Corrupter
 from contraview.systems.clan.pretraining import Pretraining, fresh_encoder
 
@@ -209,6 +212,19 @@ class Clan(System):
         """`embed`, for rows that are standardised already."""
         self.encoder.eval()
         return torch.cat([self.encoder(part) for part in rows.split(SCORING_BATCH)]).numpy()
+
+    def graph(self) -> Graph:
+        """Columns in; what `embed`, `score` and, where learnt, `classify` say out."""
+        self.need_fit()
+        classes = () if self.naming is None else self.naming.classes
+        return Graph(
+            network=ClanGraph(self.features, self.encoder, self.centroid, self.naming),
+            inputs=flow_ports(self.features),
+            outputs=outputs(self.config.outputs, len(classes)),
+            feed=partial(fed, self.features),
+            held=partial(drawn, self.features, self.kind),
+            facts={"kind": self.kind} | ({"classes": list(classes)} if classes else {}),
+        )
 
     def learnt(self) -> Learnt:
         """Encoder, centre, feature map and, where learnt, the naming of attacks."""

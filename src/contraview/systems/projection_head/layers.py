@@ -46,6 +46,18 @@ def layer_vectors(
     return {name: torch.cat(parts).numpy() for name, parts in found.items()}
 
 
+class LayerVectors(nn.Module):
+    """The vectors of one layer, as `layer_vectors` gives them."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, layer: str) -> None:
+        super().__init__()
+        self.encoder, self.head, self.layer = encoder, head, layer
+
+    def forward(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """One vector an image."""
+        return dict(_passed(self.encoder, self.head, pixels))[self.layer]
+
+
 def strengths(vectors: Float[np.ndarray, "n d"]) -> Mapping[str, float]:
     """How unequally a layer weights its directions.
 

@@ -18,6 +18,7 @@ from contraview.modalities.images.data import Images, read_images
 from contraview.modalities.images.nets import Encoder
 from contraview.systems.projection_head.layers import (
     ENCODER,
+    LayerVectors,
     layer_names,
     layer_vectors,
     strengths,
@@ -88,6 +89,10 @@ class ProjectionHead(Variant):
         images.need_shape(self.shape, self.slug)
         layer = self.config.layer
         return layer_vectors(self.encoder, self.head, images, (layer,))[layer]
+
+    def vectors(self) -> nn.Module:
+        """What `embed` is made by: the layers up to ``layer``."""
+        return LayerVectors(self.encoder, self.head, self.config.layer)
 
     def audit(self, images: Any, /) -> dict[str, float]:
         """For each layer its width, effective rank, largest share of the variance, and accuracy.

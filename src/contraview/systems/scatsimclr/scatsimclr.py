@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.run import Run
 from contraview.frameworks.images.pretraining import Method
 from contraview.frameworks.images.two_views import Contrast, Term
@@ -53,6 +55,13 @@ class ScatSimCLR(Variant):
             return super().method(encoder, images, run)
         finally:
             del self._draw  # what needs it has it, and lets go of the cache when it is done
+
+    def graph(self) -> Graph:
+        """Refused: ONNX has no arithmetic of complex numbers."""
+        raise InputError(
+            "scatsimclr: the scattering transform multiplies complex spectra, and ONNX has no "
+            "arithmetic of complex numbers"
+        )
 
     def drawn(self, encoder: ScatteringEncoder, images: Images, run: Run) -> DrawViews:
         """What gives the maps of views of some images: from a cache, where one is wanted."""

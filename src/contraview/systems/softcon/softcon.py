@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.evaluation.multi_label import MultiLabelProbe, multi_hot
@@ -20,6 +21,7 @@ from contraview.modalities.images.data import Images
 from contraview.modalities.images.nets import Encoder, ImageEncoder
 from contraview.objectives.soft_contrast import soft_contrast
 from contraview.systems.softcon.config import PRESETS, SoftConConfig
+from contraview.systems.softcon.graph import band_graph
 from contraview.systems.softcon.masking import MaskedContrast, with_mask
 
 
@@ -160,6 +162,10 @@ class SoftCon(TwoViews):
         if not hasattr(self, "scale"):
             self.need_fit()
         return read_bands(data).scaled(self.scale)
+
+    def graph(self) -> Graph:
+        """Bands in their own unit in, the vectors of `embed` and the classes of `classify` out."""
+        return band_graph(super().graph(), self.shape, self.scale)
 
     def views_of(self, images: Images, run: Run) -> Views:  # noqa: ARG002
         """Two views of each image, or of two seasons of its place, each with what the student may
