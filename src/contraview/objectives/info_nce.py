@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
 from contraview.core.errors import InputError
@@ -82,7 +83,7 @@ def info_nce(
             q, None if mutual else candidates, left_out=torch.stack(left_out, 1)
         )
         # -log p of the positive, from the others' sum: keeps its digits however small the loss is.
-        losses = softplus(negatives - (q * k.index_select(0, positive)).sum(1))
+        losses = softplus(negatives - _products(q, k, positive))
         return mean(weighted(losses, row_weights).sum(), len(losses))
 
     weights = weights.detach().to(at_least)
@@ -96,3 +97,29 @@ def info_nce(
         losses = weights.sum(1) * everything - (q * (weights @ k)).sum(1)
     counted = (weights > 0).any(1)
     return mean(weighted(losses, row_weights).where(counted, 0).sum(), counted.sum())
+
+
+def _products(
+    queries: Float[Tensor, "n d"], keys: Float[Tensor, "m d"], chosen: Int[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    """The product of each query with the key at its position."""
+    return _Products.apply(queries, keys, chosen)  # pyright: ignore[reportReturnType]
+
+
+class _Products(torch.autograd.Function):
+    """What autograd would do, bit for bit, without a stored copy of the chosen keys."""
+
+    @staticmethod
+    def forward(ctx, queries, keys, chosen):  # pyright: ignore
+        ctx.save_for_backward(queries, keys, chosen)
+        return keys.index_select(0, chosen).mul_(queries).sum(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, upstream):  # pyright: ignore
+        queries, keys, chosen = ctx.saved_tensors
+        of_queries = keys.index_select(0, chosen).mul_(upstream[:, None])
+        of_keys = None
+        if ctx.needs_input_grad[1]:
+            of_keys = torch.zeros_like(keys).index_add_(0, chosen, queries * upstream[:, None])
+        return of_queries, of_keys, None
