@@ -233,3 +233,26 @@ def test_ctrl_c_leaves_a_checkpoint_says_so_and_a_second_call_goes_on(table, tmp
     assert main(arguments) == 0
     assert '"resume"' in events.read_text()
     assert (out / "system.json").is_file()
+
+
+def test_ctrl_c_in_the_middle_of_a_file_leaves_nothing_of_it(model, tmp_path):
+    table, out = tmp_path / "many.parquet", tmp_path / "out.csv"
+    tiny_flows.flows(300_000).write_parquet(table)
+    running = command("embed", model, str(table), "--out", str(out))
+    beside = tmp_path / "out.csv.partial"
+    begun = time.monotonic()
+    while not (beside.is_file() and beside.stat().st_size):
+        assert running.poll() is None
+        assert time.monotonic() - begun < PATIENCE
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 130
+    assert said.splitlines() == ["contraview: stopped"]
+    assert [path.name for path in tmp_path.iterdir()] == [table.name]
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(tmp_path, capsys):
+    out = str(tmp_path / "absent" / "out.csv")
+    assert main(["score", "no-model", "no-data.csv", "--out", out]) == 2
+    assert capsys.readouterr().err.startswith(f"contraview: {out}: cannot be written")

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
+from contraview.apps.batch.answers import loaded
+from contraview.apps.batch.tables import need_table_name, write
 from contraview.apps.cli.arguments import Positional, parse
-from contraview.apps.cli.use import loaded, need_table_name, write
 from contraview.core.errors import InputError
 
 

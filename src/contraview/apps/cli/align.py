@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from contraview.apps.batch.answers import loaded
 from contraview.apps.cli.arguments import Positional, parse
-from contraview.apps.cli.use import loaded
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_bytes
 

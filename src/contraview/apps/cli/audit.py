@@ -7,8 +7,8 @@ from typing import Annotated
 
 import tyro
 
+from contraview.apps.batch.answers import loaded
 from contraview.apps.cli.arguments import Positional, parse
-from contraview.apps.cli.use import loaded
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
 

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
+from contraview.apps.batch.answers import loaded
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.apps.cli.pictures import names_of, need_new_folder, write_png
-from contraview.apps.cli.use import loaded
 from contraview.core.errors import InputError
 
 

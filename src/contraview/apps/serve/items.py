@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from jaxtyping import Float
 
 import contraview
-from contraview.apps.cli.use import columns
+from contraview.apps.batch.answers import columns
 from contraview.apps.report.report import training_steps
 from contraview.apps.serve.principal import Axes, unit
 from contraview.apps.serve.service import application, listen, read_token, run, say_where

@@ -141,7 +141,7 @@ class Flows:
         return (*self.numeric, *self.categorical)
 
     def __len__(self) -> int:
-        return self.collect(pl.len()).item()
+        return self.collect(pl.len()).item() if self.rows.left is None else self.rows.left
 
     def collect(self, *expressions: pl.Expr) -> pl.DataFrame:
         """All rows in memory, or what ``expressions`` make of them."""

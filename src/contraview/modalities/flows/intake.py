@@ -60,7 +60,9 @@ def take_in(raws: Sequence[Raw], kind: Kind, named: Named) -> tuple[Rows, Roles,
         expressions += [category(column, kind.blank).alias(column) for column in roles.categorical]
         expressions += [_time(whole, c).alias(c) for c in roles.time[:1] if is_text(schema[c])]
         expressions += [derived.alias(column) for column, derived in kind.derived.items()]
-    typed = whole.then(lambda part: part.drop(LINE, strict=False).with_columns(expressions))
+    typed = whole.then(
+        lambda part: part.drop(LINE, strict=False).with_columns(expressions), left=whole.left
+    )
     return typed, roles, intake
 
 
@@ -100,14 +102,17 @@ def _without_corrupt(
     if all(census.filled[column] == census.numbers[column] for column in checked):
         return rows, 0, ""
     wrong = pl.any_horizontal([is_corrupt(column) for column in checked])
+    looked_at = [LINE, *checked]
     count, first = 0, ""
     for raw, (part, height) in zip(raws, rows.parts, strict=True):
         is_file = LINE in part.collect_schema()
         numbered = part if is_file else part.with_row_index(LINE, 1)
+        numbered = numbered.select(looked_at)
         for found in Rows(((numbered, height),)).then(lambda part: part.filter(wrong)).slices():
             first = first or f"{raw.name}: {'line' if is_file else 'row'} {_tell(found, checked)}"
             count += found.height
-    return rows.then(lambda part: part.filter(~wrong)), count, first
+    kept = rows.then(lambda part: part.filter(~wrong), left=census.rows - count)
+    return kept, count, first
 
 
 def _tell(rows: pl.DataFrame, checked: Sequence[str]) -> str:
@@ -136,8 +141,10 @@ def _time(rows: Rows, column: str) -> pl.Expr:
     """The time column as numbers or UTC times where all its cells are; as text otherwise."""
     forms = {"filled": ~is_empty(column), "numbers": number(column).is_not_null()}
     forms["moments"] = moment(column).is_not_null()
-    counts = rows.frame.select(form.sum().alias(name) for name, form in forms.items())
-    found = counts.collect(engine="streaming").row(0, named=True)
+    counts = [form.sum().alias(name) for name, form in forms.items()]
+    found = dict.fromkeys(forms, 0)
+    for part in rows.then(lambda part: part.select(counts)).slices():
+        found = {name: so_far + part[name].item() for name, so_far in found.items()}
     if found["numbers"] == found["filled"]:
         return number(column)
     return moment(column) if found["moments"] == found["filled"] else pl.col(column)

@@ -79,14 +79,13 @@ class Census:
         texts = [column for column, dtype in schema.items() if is_text(dtype)]
         if kind.numbers is not None:
             texts = [column for column in texts if column in kind.numbers]
-        self.rows = 0
+        self.rows = sum(height for _, height in rows.parts)
         self.filled = dict.fromkeys(texts, 0)
         self.numbers = dict.fromkeys(texts, 0)
         self.values: dict[str, set[str]] = {} if kind.marks else {c: set() for c in texts}
-        for part in rows.slices():
-            self.rows += part.height
-            if texts:
-                self._add(part, texts)
+        # Columns of numbers are not read here: a file of numbers alone is not read at all.
+        for part in rows.then(lambda part: part.select(texts)).slices() if texts else ():
+            self._add(part, texts)
 
     def _add(self, part: pl.DataFrame, texts: list[str]) -> None:
         counts: list[pl.Expr] = []

@@ -25,10 +25,12 @@ class Rows:
     Attributes:
         parts: the sources, with the same columns, each with its number of rows.
         steps: what is done with the rows of the sources, in order.
+        left: how many rows the steps leave; None where that takes a pass over the rows to know.
     """
 
     parts: tuple[tuple[pl.LazyFrame, int], ...]
     steps: tuple[Step, ...] = ()
+    left: int | None = None
 
     @classmethod
     def of(cls, parts: Sequence[pl.LazyFrame]) -> "Rows":
@@ -43,7 +45,7 @@ class Rows:
             ]
             height = part.select(pl.len()).collect().item()
             aligned.append((part if there == whole else part.select(columns), height))
-        return cls(tuple(aligned))
+        return cls(tuple(aligned), left=sum(height for _, height in aligned))
 
     @property
     def frame(self) -> pl.LazyFrame:
@@ -51,17 +53,32 @@ class Rows:
         whole = pl.concat([part for part, _ in self.parts])
         return self._stepped(whole)
 
-    def then(self, step: Step) -> "Rows":
-        """The rows after one more step."""
-        return replace(self, steps=(*self.steps, step))
+    def then(self, step: Step, *, left: int | None = None) -> "Rows":
+        """The rows after one more step, and how many it leaves where that is known."""
+        return replace(self, steps=(*self.steps, step), left=left)
+
+    def pieces(self, rows: int = SLICE) -> Iterator["Rows"]:
+        """The rows in order, at most ``rows`` of a source at a time, none of them read yet."""
+        for part, height in self.parts:
+            for start in range(0, height, rows):
+                piece = (part.slice(start, rows), min(rows, height - start))
+                yield replace(self, parts=(piece,), left=None)
+
+    def lie_in_files(self) -> bool:
+        """Whether all rows are in files with a name, so that another process can read them."""
+        try:
+            for part, _ in self.parts:
+                part.serialize()
+        except pl.exceptions.ComputeError:
+            return False
+        return True
 
     def slices(self, rows: int = SLICE) -> Iterator[pl.DataFrame]:
         """The rows in order, at most ``rows`` at a time; what a filter empties is left out."""
-        for part, height in self.parts:
-            for start in range(0, height, rows):
-                found = self._stepped(part.slice(start, rows)).collect()
-                if found.height:
-                    yield found
+        for piece in self.pieces(rows):
+            found = piece.frame.collect()
+            if found.height:
+                yield found
 
     def _stepped(self, frame: pl.LazyFrame) -> pl.LazyFrame:
         for step in self.steps:
