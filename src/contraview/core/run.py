@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from contraview.core.errors import ContraviewError
 from contraview.core.model_folder import check_target
+from contraview.core.processes import is_main
 
 EVENTS = "events.jsonl"
 
@@ -53,14 +54,17 @@ class Run:
     ) -> None:
         self.folder = None if folder is None else Path(folder)
         self.seed = seed
-        self.show = sys.stderr.isatty() if show is None else show
+        self.show = (sys.stderr.isatty() if show is None else show) and is_main()
         self.resume = resume
-        if self.folder is not None:
+        if self.folder is not None and is_main():
             check_target(self.folder)
 
     def log(self, kind: str, **fields: Any) -> None:
-        """Append one event to events.jsonl: its time (UTC seconds), its kind, its fields."""
-        if self.folder is None:
+        """Append one event to events.jsonl: its time (UTC seconds), its kind, its fields.
+
+        Of several processes the main one writes.
+        """
+        if self.folder is None or not is_main():
             return
         line = json.dumps({"time": round(time.time(), 3), "kind": kind, **fields})
         try:

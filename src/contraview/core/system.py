@@ -9,6 +9,7 @@ from contraview.core import config
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import Model, write_model
+from contraview.core.processes import is_main
 from contraview.core.version import __version__
 
 S = TypeVar("S", bound="System")
@@ -66,9 +67,14 @@ class System(ABC):
         return self.source.read(data)
 
     def save(self, folder: Path | str) -> Path:
-        """Write the fitted system to a folder that `contraview.load` reads."""
+        """Write the fitted system to a folder that `contraview.load` reads.
+
+        Of several processes the main one writes.
+        """
         self.need_fit()
         folder = Path(folder)
+        if not is_main():
+            return folder
         write_model(
             folder,
             slug=self.slug,

@@ -7,8 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from contraview.frameworks.two_view import Views
+from contraview.objectives.distributed import gather
 from contraview.pairing.ema import Momentum, follow, teacher_of
 from contraview.pairing.queue import KeyQueue
+from contraview.training.grad_cache import in_chunks
 from contraview.training.step import Loss, Step
 
 Objective = Callable[
@@ -52,20 +54,23 @@ def following(momentum: Momentum) -> Callable[[nn.Module, int], None]:
     return move
 
 
-def momentum_loss(views: Views, objective: Objective, queue: KeyQueue | None = None) -> Loss:
+def momentum_loss(
+    views: Views, objective: Objective, queue: KeyQueue | None = None, chunk: int | None = None
+) -> Loss:
     """The loss of a momentum method, symmetric over the two views.
 
     Each view's queries are compared with the teacher's keys of the other view; the mean of both
-    is the loss. Keys of the second view enter the queue once they have been compared.
+    is the loss. Keys of the second view, of all processes, enter the queue once they have been
+    compared. ``chunk`` rows at a time pass through the network, see `in_chunks`.
     """
 
     def loss(model: nn.Module, rows: Int[Tensor, " b"], generator: torch.Generator) -> Step:
-        one, other = views(rows, generator)
-        first, second, first_keys, second_keys = model(one, other)
+        found, after = in_chunks(model, model, views(rows, generator), chunk)
+        first, second, first_keys, second_keys = found
         earlier = None if queue is None or not int(queue.count) else queue.keys()
         both = objective(first, second_keys, earlier) + objective(second, first_keys, earlier)
         if queue is not None:
-            queue.push(second_keys)
-        return Step(both / 2, embeddings=first, positives=second_keys)
+            queue.push(gather(second_keys)[0])
+        return Step(both / 2, embeddings=first, positives=second_keys, after_backward=after)
 
     return loss

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.model_folder import write_bytes
+from contraview.core.processes import is_main
 from contraview.core.run import Run
 
 FORMAT = 1
@@ -48,7 +49,7 @@ def checkpoint_path(run: Run, name: str) -> Path | None:
 
 def clear_checkpoints(run: Run) -> None:
     """Remove the run's checkpoints. For the caller to do once the model is saved, not before."""
-    if run.folder is not None:
+    if run.folder is not None and is_main():
         for path in run.folder.glob(f"*{SUFFIX}*"):
             path.unlink()
 

@@ -55,7 +55,7 @@ class Journal:
         self._advance(done)
         if checkpoint and checkpoint.machine != machine:
             changes = first_difference(checkpoint.machine, machine)
-            self._warn(done, f"not bit for bit the uninterrupted training: {changes}")
+            self.warn(done, f"not bit for bit the uninterrupted training: {changes}")
 
     def event(self, kind: str, **fields: Any) -> None:
         """Write an event of this training, one for all processes."""
@@ -97,9 +97,10 @@ class Journal:
         self.event("step", **fields)
         watched = "collapse" in fields and not step.narrow
         if watched and (said := self._watch.warning(fields["collapse"])):
-            self._warn(done, said)
+            self.warn(done, said)
 
-    def _warn(self, done: int, message: str) -> None:
+    def warn(self, done: int, message: str) -> None:
+        """Warn as an event and on stderr, once for all processes."""
         self.event("warning", step=done, message=message)
         if self._accelerator.is_main_process:
             logger.warning("%s, step %d: %s", self._name, done, message)

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -33,6 +33,14 @@ from contraview.training.checkpoint import (
     write_checkpoint,
 )
 from contraview.training.journal import Journal
+from contraview.training.processes import (
+    need_all,
+    need_same,
+    on_any,
+    own_slice,
+    unlike_one_process,
+)
+from contraview.training.row_draws import RowDraws
 from contraview.training.samplers import Batches
 from contraview.training.schedule import Schedule
 from contraview.training.step import Loss, Step
@@ -64,6 +72,10 @@ def train(
     processes; operations that torch documents as deterministic; not fp16, whose loss scale starts
     anew).
 
+    Several processes share each batch, so its size, the steps and the learning rate stay as they
+    are. Each row gets the draws that it would get on one process (see `RowDraws`); dropout is each
+    process's own. Where a layer takes statistics over a batch, a warning says that results differ.
+
     The checkpoint stays after the last step, so that nothing is trained twice if saving the model
     fails: call `clear_checkpoints` once it is saved.
 
@@ -89,6 +101,7 @@ def train(
             second Ctrl-C does not wait for them.
     """
     accelerator = Accelerator()
+    need_all(accelerator)
     run.show &= accelerator.is_main_process  # one bar for all processes
     path = checkpoint_path(run, name)
     if path and accelerator.distributed_type in SHARDED:
@@ -124,6 +137,7 @@ def train(
     if checkpoint:
         start = checkpoint.step
         restore(model, optimizer, checkpoint.tensors)
+    need_same(start, accelerator, path)
     with (
         run.progress(name, schedule.steps) as advance,
         _interruption() as asked,
@@ -139,18 +153,21 @@ def train(
         )
         journal.start(start, machine, checkpoint)
         wrapped.train()
+        if warning := unlike_one_process(model, accelerator):
+            journal.warn(start, warning)
         for step in range(start, schedule.steps):
             began = time.perf_counter()
             batch = batches(step)
-            rows = _own_slice(batch, accelerator)
+            rows = own_slice(batch, accelerator)
             waited = time.perf_counter() - began
 
             lr = schedule.lr_at(step)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            generator = _seeded(run, name, step, accelerator)
+            generator, draws = _seeded(run, name, step, accelerator, len(rows))
             stepper.zero_grad()
-            result = _gradients(accelerator, wrapped, loss, rows, generator)
+            with draws:
+                result = _gradients(accelerator, wrapped, loss, rows, generator)
             _need_finite(result, name, step + 1, lr)
             if schedule.clip is not None:
                 accelerator.clip_grad_norm_(wrapped.parameters(), schedule.clip)
@@ -161,7 +178,7 @@ def train(
                     after_step(model, done)
 
             journal.note(done, result, rows=len(batch), lr=lr, waited=waited + result.waited)
-            interrupted = asked.is_set()
+            interrupted = on_any(asked, accelerator)
             if interrupted or done % checkpoint_every == 0 or done == schedule.steps:
                 keep(done)
             if interrupted:
@@ -181,27 +198,30 @@ def _gradients(
     """Forward and backward over this process's rows: the gradients are in the parameters after."""
     result = loss(model, rows, generator)
     accelerator.backward(result.loss)
+    if result.after_backward is not None:
+        result.after_backward()
     return result
 
 
-def _own_slice(batch: Int64[Tensor, " batch"], accelerator: Accelerator) -> Int64[Tensor, " n"]:
-    size, left = divmod(len(batch), accelerator.num_processes)
-    if left:
-        raise InputError(
-            f"a batch of {len(batch)} rows cannot be split evenly over "
-            f"{accelerator.num_processes} processes; expected a multiple of them"
-        )
-    return batch[accelerator.process_index * size :][:size]
+def _seeded(
+    run: Run, name: str, step: int, accelerator: Accelerator, rows: int
+) -> tuple[torch.Generator, AbstractContextManager[Any]]:
+    """The step's own generator, and what makes its draws those of the rows.
 
-
-def _seeded(run: Run, name: str, step: int, accelerator: Accelerator) -> torch.Generator:
-    """The step's own generator; torch's global one, for dropout, is seeded for the step too."""
+    torch's global generator, for dropout, is seeded for the step too.
+    """
     device, rank = accelerator.device, accelerator.process_index
     seed = stream_seed(run.seed, name, "dropout", step, rank)
     torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every backend: 100 us
     if device.type != "cpu":
         torch.get_device_module(device).manual_seed(seed)
-    return torch_generator(run.seed, name, "step", step, rank, device=device)
+    generator = torch_generator(run.seed, name, "step", step, 0, device=device)
+    processes = accelerator.num_processes
+    if processes == 1:
+        return generator, nullcontext()
+    own = torch_generator(run.seed, name, "own step", step, rank, device=device)
+    first, batch = rank * rows, processes * rows
+    return generator, RowDraws(generator, own, first=first, rows=rows, batch=batch)
 
 
 def _need_finite(result: Step, name: str, step: int, lr: float) -> None:

@@ -1,6 +1,6 @@
 """What a system gives the loop: a loss over the rows of a step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +22,8 @@ class Step:
             figures are logged and a small effective rank is no reason to warn.
         terms: parts of the loss worth showing.
         waited: seconds spent waiting for data (reading files, decoding) before computing began.
+        after_backward: called once the loss is differentiated, to bring the gradient from the
+            embeddings into the weights (see `grad_cache`); None where it is there already.
     """
 
     loss: Float[Tensor, ""]
@@ -30,6 +32,7 @@ class Step:
     narrow: bool = False
     terms: Mapping[str, Float[Tensor, ""] | float] = field(default_factory=dict)
     waited: float = 0.0
+    after_backward: Callable[[], None] | None = None
 
     def figures(self) -> dict[str, float]:
         """Loss and terms as numbers."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.plain_text import plain
+from contraview.core.processes import is_main, rank, speaks
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("contents", "every system: modality, verbs, what its claims showed"),
@@ -56,14 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except ContraviewError as error:
         said = plain(" ".join(str(error).split()), LONGEST_ERROR)
-        print(f"contraview: {said}", file=sys.stderr)  # noqa: T201
+        if is_main() or speaks() or not isinstance(error, InputError):
+            print(f"{_name()}: {said}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt:
-        print("contraview: stopped", file=sys.stderr)  # noqa: T201
+        if is_main():
+            print("contraview: stopped", file=sys.stderr)  # noqa: T201
         return 130
     except BrokenPipeError:
         _close_stdout()
         return 0
+
+
+def _name() -> str:
+    return "contraview" if is_main() else f"contraview, process {rank()}"
 
 
 def _dispatch(arguments: list[str]) -> int:

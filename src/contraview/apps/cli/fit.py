@@ -13,6 +13,7 @@ from contraview.core.config import Config
 from contraview.core.errors import InputError
 from contraview.core.lineage import note
 from contraview.core.plain_text import visible
+from contraview.core.processes import is_main
 from contraview.core.run import Run
 from contraview.training.checkpoint import clear_checkpoints
 
@@ -51,13 +52,15 @@ def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
     rows = chosen.source.read(data)
     if chosen.split != "none":
         rows = splits.make(rows, chosen.split, chosen.seed, chosen.out)
-    for line in cls.describe(rows):
+    for line in cls.describe(rows) if is_main() else ():
         sys.stderr.write(f"{visible(line)}\n")
     run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
     told = getattr(chosen.source, "labels", None) and "labels" in signature(cls.fit).parameters
     system.fit(rows, run=run, **({"labels": rows.labels()} if told else {}))
     system.source = chosen.source
     system.save(chosen.out)
+    if not is_main():
+        return 0
     note(chosen.out, f"fit {cls.slug}")
     clear_checkpoints(run)
     run.log("saved")

@@ -8,6 +8,7 @@ import polars as pl
 
 from contraview.core.errors import InputError
 from contraview.core.model_folder import write_json
+from contraview.core.processes import is_main
 from contraview.evaluation.splits import group_split, random_split, time_split
 
 FILE = "split.json"
@@ -36,6 +37,8 @@ def make(data: Any, kind: str, seed: int, folder: Path) -> Any:
             raise InputError("--split time: the data has no time column; name one with --time")
         times = data.collect(pl.col(data.time))[data.time].to_numpy()
         fit, test = time_split(times, (FIT_SHARE, 1 - FIT_SHARE))
+    if not is_main():
+        return data.take(fit)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(
         folder / FILE,

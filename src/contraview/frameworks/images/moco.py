@@ -14,6 +14,7 @@ from contraview.frameworks.images.two_views import (
 from contraview.frameworks.momentum import Student
 from contraview.modalities.images.nets import Encoder
 from contraview.networks.heads import head
+from contraview.objectives.distributed import gather
 from contraview.objectives.info_nce import info_nce
 from contraview.objectives.unit import unit
 from contraview.pairing.ema import follow
@@ -37,7 +38,7 @@ class QueueContrast(Contrast):
         super().__init__()
         self.head, self.width = head(
             config.head, encoder.outputs, config.hidden, config.outputs,
-            kappa=config.kappa, seed=seed,
+            norm=config.head_norm or "none", kappa=config.kappa, seed=seed,
         )  # fmt: skip
         self.student = Student(nn.Sequential(encoder, self.head))
         self.queue = KeyQueue(config.queue, self.width)
@@ -55,8 +56,8 @@ class QueueContrast(Contrast):
         return info_nce(queries, keys, scale=self.scale, extra_keys=earlier, row_weights=weights)
 
     def keep(self, pairs: list[Pair]) -> None:
-        """Keys of the second view enter the queue."""
-        self.queue.push(pairs[0].keys)
+        """Keys of the second view, of all processes, enter the queue."""
+        self.queue.push(gather(pairs[0].keys)[0])
 
     def follow(self, done: int) -> None:  # noqa: ARG002
         """Move the teacher."""

@@ -32,7 +32,7 @@ class NTXentContrast(Contrast):
         super().__init__()
         self.head, self.width = head(
             config.head, encoder.outputs, config.hidden, config.outputs,
-            norm="batch", kappa=config.kappa, seed=seed,
+            norm=config.head_norm or "batch", kappa=config.kappa, seed=seed,
         )  # fmt: skip
         self.network = nn.Sequential(encoder, self.head)
         self.temperature = config.temperature

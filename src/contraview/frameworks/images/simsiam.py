@@ -30,13 +30,14 @@ class PredictorContrast(Contrast):
 
     def __init__(self, encoder: Encoder, config: SimSiamConfig, seed: int) -> None:
         super().__init__()
+        norm = config.head_norm or "batch"
         self.head, self.width = head(
             config.head, encoder.outputs, config.outputs, config.outputs,
-            norm="batch", last_norm=True, kappa=config.kappa, seed=seed,
+            norm=norm, last_norm=norm != "none", kappa=config.kappa, seed=seed,
         )  # fmt: skip
         self.network = nn.Sequential(encoder, self.head)
         self.predictor = fresh(
-            lambda: mlp(self.width, config.bottleneck, self.width, norm="batch"), seed, "predictor"
+            lambda: mlp(self.width, config.bottleneck, self.width, norm=norm), seed, "predictor"
         )
 
     def forward(self, one: Float[Tensor, "b c h w"], other: Float[Tensor, "b c h w"]) -> list[Pair]:

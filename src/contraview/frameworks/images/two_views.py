@@ -1,6 +1,7 @@
 """Two views of each image, and a method that compares them; what may be plugged in between."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -8,6 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from pydantic import Field
 from torch import Tensor, nn
 
+from contraview.core.errors import InputError
 from contraview.core.run import Run
 from contraview.frameworks.hallucination import HallucinatedPositives, Hallucination
 from contraview.frameworks.images.pretraining import (
@@ -20,6 +22,8 @@ from contraview.modalities.images.data import Images
 from contraview.modalities.images.nets import Encoder
 from contraview.networks.fresh import fresh
 from contraview.networks.heads import Head
+from contraview.networks.mlp import Norm
+from contraview.training.grad_cache import in_chunks
 from contraview.training.step import Step
 
 RowWeights = Float[Tensor, " b"] | None
@@ -69,6 +73,18 @@ class TwoViewsConfig(ImagePretrainingConfig):
         "kappa^-i and has no weights (arXiv 2403.11391)",
     )
     kappa: float = Field(1.05, gt=1, description="k of the head `reweight`")
+    head_norm: Norm | None = Field(
+        None,
+        description="normalisation in the head: batch (over the rows of a process: on several "
+        "results differ), layer, none; unset: the method's own (MoCo none, the others batch)",
+    )
+    chunk: int | None = Field(
+        None,
+        ge=1,
+        description="images at a time through the networks, to save memory for one more forward "
+        "pass: gradient and negatives are of the whole batch (GradCache, arXiv 2101.06983), needs "
+        "a head_norm other than batch; unset: all at once",
+    )
     positives: Hallucination = Field(
         Hallucination.of(), description="further positives made of embeddings (arXiv 2307.12168)"
     )
@@ -183,6 +199,8 @@ class TwoViews(ImagePretraining):
                 "hallucinator",
             )
 
+        self._need_whole(hallucinator, term)
+
         def compared(pairs: list[Pair], weights: RowWeights) -> Float[Tensor, ""]:
             return torch.stack([contrast.compare(pair, weights) for pair in pairs]).mean()
 
@@ -190,7 +208,13 @@ class TwoViews(ImagePretraining):
             one, other = views(rows, generator)
             counts = 0.0 if term is None else term.weight
             beside = term.inputs(rows, generator) if term is not None and counts else None
-            pairs, further, value = model(one, other, generator, beside)
+            after, further, value = None, [], one.new_zeros(())
+            if self.config.chunk is None:
+                pairs, further, value = model(one, other, generator, beside)
+            else:
+                pairs, after = self._chunked(model, one, other, generator)
+                if term is not None and beside is not None:
+                    value = term(pairs, *beside)
             weights = self.weights_of(one, other)
             total, terms = compared(pairs, weights), {}
             if further:
@@ -202,9 +226,38 @@ class TwoViews(ImagePretraining):
                     terms = {"pairs": total, **terms, term.name: value}
                 total = total + counts * value
             contrast.keep(pairs)
-            return Step(total, embeddings=pairs[0].queries, positives=pairs[0].keys, terms=terms)
+            return Step(
+                total,
+                embeddings=pairs[0].queries,
+                positives=pairs[0].keys,
+                terms=terms,
+                after_backward=after,
+            )
 
         return Method(Compared(contrast, hallucinator, term), loss, _follow)
+
+    def _need_whole(self, hallucinator: nn.Module | None, term: Term | None) -> None:
+        """Refuse chunks where something beside the pairs has networks of its own."""
+        beside = None
+        if hallucinator is not None:
+            beside = "positives.weight"
+        elif term is not None and any(True for _ in term.parameters()):
+            beside = term.name
+        if self.config.chunk is not None and beside:
+            raise InputError(
+                f"chunk: not together with {beside}; expected the pairs of views alone"
+            )
+
+    def _chunked(
+        self, model: nn.Module, one: Tensor, other: Tensor, generator: torch.Generator
+    ) -> tuple[list[Pair], Callable[[], None] | None]:
+        """The contrast's pairs, ``chunk`` images at a time."""
+
+        def passes(one: Tensor, other: Tensor) -> tuple[Tensor, ...]:
+            return tuple(vectors for pair in model(one, other, generator)[0] for vectors in pair)
+
+        found, after = in_chunks(model, passes, (one, other), self.config.chunk)
+        return [Pair(*two) for two in zip(found[::2], found[1::2], strict=True)], after
 
 
 def _follow(model: nn.Module, done: int) -> None:

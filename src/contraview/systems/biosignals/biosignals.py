@@ -138,7 +138,7 @@ class Biosignals(System):
         )
         train(
             student,
-            momentum_loss(pair_views(signals, knobs), partial(half_loss, knobs)),
+            momentum_loss(pair_views(signals, knobs), partial(half_loss, knobs), chunk=knobs.chunk),
             batches,
             schedule,
             run=run,

@@ -49,6 +49,12 @@ class BiosignalsConfig(Config):
 
     steps: int = Field(400, ge=1, description="optimiser steps")
     participants: int = Field(26, ge=2, description="pairs a batch, one a participant; paper 256")
+    chunk: int | None = Field(
+        None,
+        ge=1,
+        description="pairs at a time through the network, to save memory for another forward pass: "
+        "the gradient is of the whole batch (GradCache, arXiv 2101.06983); unset: all at once",
+    )
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW; paper 1e-3, Adam")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps that warm up")
     weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay")

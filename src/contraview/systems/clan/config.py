@@ -63,6 +63,12 @@ class ClanConfig(config.Config):
     steps: int | None = Field(1000, ge=1, description="optimiser steps; or set epochs")
     epochs: int | None = Field(None, ge=1, description="passes over the benign rows; official 200")
     batch: int = Field(256, ge=2, description="benign rows a step; official 8192")
+    chunk: int | None = Field(
+        None,
+        ge=1,
+        description="rows at a time through the network, to save memory for one more forward pass: "
+        "the gradient is of the whole batch (GradCache, arXiv 2101.06983); unset: all at once",
+    )
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW; official 1e-4")
     lr_ends: float = Field(1e-6, ge=0, description="learning rate of the first and the last step")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps that warm up")

@@ -12,6 +12,7 @@ from contraview.modalities.flows.nets import ResidualMLP
 from contraview.networks.fresh import fresh
 from contraview.systems.clan.config import ClanConfig
 from contraview.systems.clan.negatives import Corrupter, MassNegatives
+from contraview.training.grad_cache import in_chunks
 from contraview.training.loop import train
 from contraview.training.samplers import bootstrap
 from contraview.training.schedule import Schedule
@@ -83,9 +84,13 @@ class Pretraining:
             if masses is not None:
                 benign = round(config.mass_negatives * len(altered))
                 altered[:benign] = rows[masses.draw(benign, generator)]
-            embedded = encoder(torch.cat([batch, altered]))
-            own, other = embedded.split(len(batch))
-            return Step(self.objective(own, other), embeddings=own, narrow=True)
+
+            def passes(batch: Tensor, altered: Tensor) -> tuple[Tensor, ...]:
+                return encoder(torch.cat([batch, altered])).split(len(batch))
+
+            (own, other), after = in_chunks(encoder, passes, (batch, altered), config.chunk)
+            loss = self.objective(own, other)
+            return Step(loss, embeddings=own, narrow=True, after_backward=after)
 
         train(
             encoder,

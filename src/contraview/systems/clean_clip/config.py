@@ -29,6 +29,12 @@ class CleanClipConfig(Config):
     )
     epochs: int = Field(10, ge=1, description="passes over the pairs; official 10")
     batch: int = Field(64, ge=2, description="pairs a step; official 64")
+    chunk: int | None = Field(
+        None,
+        ge=1,
+        description="pairs at a time through the network, to save memory for another forward pass: "
+        "the gradient is of the whole batch (GradCache, arXiv 2101.06983); unset: all at once",
+    )
     lr: float = Field(1e-3, gt=0, description="peak learning rate; official 1e-5")
     warmup_steps: int = Field(10, ge=0, description="steps that warm up; official 50")
     weight_decay: float = Field(

@@ -8,6 +8,7 @@ from contraview.modalities.images.caption_views import eda
 from contraview.modalities.images.data import Images
 from contraview.objectives.clip import clip
 from contraview.systems.clean_clip.config import CleanClipConfig
+from contraview.training.grad_cache import in_chunks
 from contraview.training.step import Step
 
 
@@ -39,27 +40,33 @@ class CleanLoss:
         config, n = self.config, len(rows)
         pixels = self.pairs.batch(rows, generator.device)
         words = self.texts[rows].to(generator.device)
-        if not config.inmodal:
+
+        def passes(pixels: Tensor, words: Tensor) -> tuple[Tensor, ...]:
             vectors, scale = model({"image": pixels, "text": words})
-            across = clip(vectors["image"], vectors["text"], scale=scale)
-            loss = config.crossmodal * across
-            return Step(loss, vectors["image"], vectors["text"], terms={"scale": scale})
+            return vectors["image"], vectors["text"], scale
+
+        if not config.inmodal:
+            found, after = in_chunks(model, passes, (pixels, words), config.chunk)
+            image, text, scale = found
+            loss = config.crossmodal * clip(image, text, scale=scale)
+            return Step(loss, image, text, terms={"scale": scale}, after_backward=after)
         other = eda(words, generator, share=config.touched_words)
         room = max(words.shape[1], other.shape[1])
-        vectors, scale = model(
-            {
-                "image": torch.cat([pixels, config.views(pixels, generator)]),
-                "text": torch.cat([_padded(words, room), _padded(other, room)]),
-            }
+        both = (
+            torch.cat([pixels, config.views(pixels, generator)]),
+            torch.cat([_padded(words, room), _padded(other, room)]),
         )
-        image, seen = vectors["image"].split(n)
-        text, said = vectors["text"].split(n)
+        (images, texts, scale), after = in_chunks(
+            model, passes, both, config.chunk and 2 * config.chunk
+        )
+        image, seen = images.split(n)
+        text, said = texts.split(n)
         across = clip(image, text, scale=scale)
         within = clip(image, seen, scale=scale, symmetric=False)
         within = (within + clip(text, said, scale=scale, symmetric=False)) / 2
         loss = config.crossmodal * across + config.inmodal * within
         terms = {"cross-modal": across, "in-modal": within, "scale": scale}
-        return Step(loss, image, text, terms=terms)
+        return Step(loss, image, text, terms=terms, after_backward=after)
 
 
 def _padded(tokens: Int64[Tensor, "n w g"], words: int) -> Int64[Tensor, "n v g"]:

@@ -42,6 +42,12 @@ class DnaEsaConfig(config.Config):
     temperature: float = Field(0.05, gt=0, description="of the loss; official 0.05")
     steps: int = Field(600, ge=0, description="optimiser steps; official 100000")
     batch: int = Field(64, ge=2, description="pairs a step, all contrasted; official 16")
+    chunk: int | None = Field(
+        None,
+        ge=1,
+        description="pairs at a time through the network, to save memory for another forward pass: "
+        "the gradient is of the whole batch (GradCache, arXiv 2101.06983); unset: all at once",
+    )
     lr: float = Field(1e-2, gt=0, description="peak learning rate; official 1e-4")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of steps that warm up; official 0.3")
     weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay; official 0.01")

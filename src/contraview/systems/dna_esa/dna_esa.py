@@ -118,7 +118,11 @@ class DnaEsa(System):
         crops = CropInCrop(reference, config.train_fragments, config.train_reads)
         train(
             self.encoder,
-            two_view(partial(self._views, crops), partial(fragment_to_read, T=config.temperature)),
+            two_view(
+                partial(self._views, crops),
+                partial(fragment_to_read, T=config.temperature),
+                config.chunk,
+            ),
             bootstrap(int(reference.ends[-1]), config.batch, run.seed),
             self.schedule,
             run=run,

@@ -58,6 +58,12 @@ class MirrorBertConfig(config.Config):
         "official mean, over padding too",
     )
     batch: int = Field(200, ge=2, description="strings a step of tuning; official 200")
+    chunk: int | None = Field(
+        None,
+        ge=1,
+        description="strings at a time when tuning, to save memory for one more forward pass: "
+        "the gradient is of the whole batch (GradCache, arXiv 2101.06983); unset: all at once",
+    )
     epochs: int = Field(
         1,
         ge=0,

@@ -177,6 +177,7 @@ class MirrorBert(System):
             two_view(
                 partial(self._views, pieces, strings),
                 partial(nt_xent, temperature=config.temperature),
+                config.chunk,
             ),
             epochs(len(strings), batch, run.seed),
             schedule,

@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from contraview.modalities.series.nets import StepDecoder, StepEncoder
 from contraview.networks.mlp import mlp
+from contraview.objectives.distributed import gather
 from contraview.objectives.hierarchical import hierarchical, instance_contrast
 from contraview.objectives.unit import unit
 from contraview.pairing.ema import teacher_of
@@ -106,7 +107,7 @@ def moco_contrast(
     if config.unit:
         query, key = unit(query), unit(key)
     earlier = queue.keys()
-    queue.push(key, unit=False)  # unit vectors already, or as they are for parity
+    queue.push(gather(key)[0], unit=False)  # unit vectors already, or as they are for parity
     if not len(earlier):
         return query.sum() * 0
     positive = (query * key).sum(1, keepdim=True)
