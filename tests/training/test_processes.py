@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor
 
+from contraview.core.errors import InputError
 from contraview.core.run import Run
+from contraview.training.processes import need_all, unlike_one_process
 
 SCRIPT = Path(__file__).with_name("trainer_process.py")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -104,10 +107,17 @@ def test_twenty_kills(start, tmp_path, every):
     kill_and_resume(start, tmp_path / "one", kills=20, steps=400, checkpoint_every=every)
 
 
-def test_two_processes_equal_one(start, tmp_path):
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"views": True}, {"views": True, "chunk": 3}],
+    ids=["rows", "random views", "views in chunks"],
+)
+def test_two_processes_equal_one(start, tmp_path, more):
     one, two = tmp_path / "one", tmp_path / "two"
-    assert start(**job(one, random=False)) == [0]
-    assert start(**job(two, random=False, processes=2, port=free_port())) == [0, 0]
+    whole = {name: value for name, value in more.items() if name != "chunk"}
+    whole |= {"chunk": None} if "chunk" in more else {}
+    assert start(**job(one, random=False, **whole)) == [0]
+    assert start(**job(two, random=False, **more, processes=2, port=free_port())) == [0, 0]
     assert_equal(weights(two), weights(one), within=1e-6)
     curves = [
         [event["loss"] for event in Run(folder / "run").events() if event["kind"] == "step"]
@@ -116,6 +126,52 @@ def test_two_processes_equal_one(start, tmp_path):
     assert curves[1] == pytest.approx(curves[0], rel=1e-5)
     starts = [event for event in Run(two / "run").events() if event["kind"] == "start"]
     assert [event["processes"] for event in starts] == [2]
+
+
+def test_batch_statistics_are_told_of_once_and_only_where_there_are_several(start, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    short = {"random": False, "norm": True, "steps": 2}
+    assert start(**job(one, **short)) == [0]
+    assert start(**job(two, **short, processes=2, port=free_port())) == [0, 0]
+    said = [
+        [event["message"] for event in Run(folder / "run").events() if event["kind"] == "warning"]
+        for folder in (one, two)
+    ]
+    expected = (
+        "BatchNorm1d (student.2) takes statistics over the rows of each process apart: results "
+        "differ from one process"
+    )
+    assert said == [[], [expected]]
+
+
+def test_an_interrupt_of_one_process_stops_both_after_the_same_step(start, tmp_path):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    assert start(**job(whole, processes=2, port=free_port())) == [0, 0]
+    stopped = start(**job(halves, processes=2, port=free_port(), interrupt_at=10))
+    assert stopped == [1, 1]  # KeyboardInterrupt in both
+    events = Run(halves / "run").events()
+    assert [event["step"] for event in events if event["kind"] == "interrupted"] == [10]
+    assert start(**job(halves, processes=2, port=free_port())) == [0, 0]
+    assert_equal(weights(halves), weights(whole), within=0)
+
+
+def test_processes_that_do_not_work_together_are_refused(monkeypatch):
+    alone = Accelerator()
+    need_all(alone)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="2 processes were started and each works alone"):
+        need_all(alone)
+
+
+def test_a_launcher_that_started_only_one_process_is_told_of(monkeypatch):
+    model, alone = torch.nn.Linear(1, 1), Accelerator()
+    monkeypatch.delenv("RANK", raising=False)
+    assert unlike_one_process(model, alone) is None
+    for name in ("ACCELERATE_MIXED_PRECISION", "MASTER_PORT"):
+        monkeypatch.setenv(name, "1")
+    said = unlike_one_process(model, alone)
+    assert said is not None
+    assert said.startswith("several processes were asked for and one was started")
 
 
 def test_two_processes_resume_bit_for_bit(start, tmp_path):
@@ -133,13 +189,17 @@ def test_two_processes_resume_bit_for_bit(start, tmp_path):
 def test_accelerate_launch_equals_one_process(start, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     assert start(**job(one, random=False)) == [0]
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    # --cpu would start one process, whatever --num_processes says (accelerate 1.15)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    launch += ["--num_processes", "2"]
     flags = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     port = ["--main_process_port", str(free_port())]
     subprocess.run(
         [*launch, *flags, *port, str(SCRIPT), json.dumps(job(two, random=False))],
         check=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "ACCELERATE_USE_CPU": "true"},
         timeout=300,
     )
+    starts = [event for event in Run(two / "run").events() if event["kind"] == "start"]
+    assert [event["processes"] for event in starts] == [2]
     assert_equal(weights(two), weights(one), within=1e-6)

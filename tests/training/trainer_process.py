@@ -16,6 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from contraview.core.run import Run
+from contraview.objectives import nt_xent
+from contraview.training.grad_cache import in_chunks
 from contraview.training.loop import train
 from contraview.training.samplers import epochs
 from contraview.training.schedule import Schedule
@@ -27,12 +29,11 @@ ROWS = torch.randn(96, 6, generator=torch.Generator().manual_seed(5))
 class StudentAndTeacher(nn.Module):
     """Dropout, a teacher that follows the student: all that a checkpoint must get right."""
 
-    def __init__(self, dropout: float) -> None:
+    def __init__(self, dropout: float, *, norm: bool = False) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.student = nn.Sequential(
-            nn.Linear(6, 32), nn.ReLU(), nn.Dropout(dropout), nn.Linear(32, 4)
-        )
+        middle = nn.BatchNorm1d(32) if norm else nn.Dropout(dropout)
+        self.student = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), middle, nn.Linear(32, 4))
         self.teacher = nn.Linear(6, 4).requires_grad_(False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,9 +54,15 @@ def work(job: dict) -> None:
         if calls == job.get("kill_at"):
             die = threading.Timer(job["kill_after"], os.kill, (os.getpid(), signal.SIGKILL))
             die.start()
+        if calls == job.get("interrupt_at") and os.environ.get("RANK", "0") == "0":
+            os.kill(os.getpid(), signal.SIGINT)
         x = ROWS[rows]
-        if job["random"]:
+        if job.get("views") or job["random"]:
             x = x + torch.randn(x.shape, generator=generator)
+        if "chunk" in job:
+            found, after = in_chunks(model, model, (x,), job["chunk"])
+            student, teacher = found
+            return Step(nt_xent(student, teacher, 0.5), after_backward=after)
         student, teacher = model(x)
         mirrored, _ = model(-x)
         apart = (student - teacher - 1).square().mean() + (mirrored + 1).square().mean()
@@ -63,7 +70,7 @@ def work(job: dict) -> None:
 
     calls = 0
     torch.set_num_threads(1)
-    model = StudentAndTeacher(0.3 if job["random"] else 0.0)
+    model = StudentAndTeacher(0.3 if job["random"] else 0.0, norm=job.get("norm", False))
     schedule = Schedule.of(steps=job["steps"], batch=16, lr=0.01, warmup=0.1, clip=1.0)
     run = Run(job["folder"], seed=7)
     every = job["checkpoint_every"]
@@ -98,6 +105,7 @@ def forked(job: dict, rank: int, processes: int) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test worker may ignore it
     if len(sys.argv) > 1:  # under a launcher, which has set the environment
         work(json.loads(sys.argv[1]))
         sys.exit()

@@ -20,8 +20,3 @@ def started() -> int:
 def is_main() -> bool:
     """Whether this process writes the files and prints the results."""
     return rank() == 0
-
-
-def speaks() -> bool:
-    """Whether this process tells of wrong input: one does on each machine."""
-    return int(os.environ.get("LOCAL_RANK", "0")) == 0

@@ -7,7 +7,7 @@ from typing import Final
 
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.plain_text import plain
-from contraview.core.processes import is_main, rank, speaks
+from contraview.core.processes import is_main, rank
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("contents", "every system: modality, verbs, what its claims showed"),
@@ -57,8 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except ContraviewError as error:
         said = plain(" ".join(str(error).split()), LONGEST_ERROR)
-        if is_main() or speaks() or not isinstance(error, InputError):
-            print(f"{_name()}: {said}", file=sys.stderr)  # noqa: T201
+        print(f"{_name()}: {said}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt:
         if is_main():
@@ -70,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _name() -> str:
+    """Who speaks: any of several processes may be the first to find what is wrong, and the last."""
     return "contraview" if is_main() else f"contraview, process {rank()}"
 
 
