@@ -27,9 +27,9 @@ import polars as pl
 from contraview.apps.detection.claims import SETS
 from contraview.apps.detection.detector import Detector, combined, held_out
 from contraview.claims.table import replace_table
-from contraview.core.model_folder import write_bytes, write_json
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
+from contraview.core.whole_file import write_bytes, write_json
 from contraview.evaluation.anomaly import per_class_alarm_rate
 from contraview.evaluation.intervals import false_alarm_interval
 from contraview.evaluation.threshold import alarm_rate, threshold_at_fpr

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.run import Run
+from contraview.training import loop
 from contraview.training.checkpoint import checkpoint_path
 from contraview.training.loop import train
 from contraview.training.samplers import bootstrap, epochs
@@ -241,6 +242,20 @@ def test_a_finished_training_is_not_repeated(tmp_path):
     assert torch.equal(fitted(Run(tmp_path), never), whole)
     with pytest.raises(AssertionError):
         fitted(Run(tmp_path, resume=False), never)
+
+
+def test_there_is_a_checkpoint_after_so_many_steps_or_so_much_time(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(loop, "write_checkpoint", lambda _, kept: written.append(kept.step))
+    run = Run(tmp_path, checkpoint_every=20)
+    whole = fitted(run)
+    assert written == [20, 30]
+    fitted(run, checkpoint_every=25)
+    assert written[2:] == [25, 30]
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", math.inf)
+    assert torch.equal(fitted(run), whole)
+    assert written[4:] == list(range(1, 31))
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

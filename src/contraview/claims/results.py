@@ -80,7 +80,7 @@ def read_all(within: Path | None = None) -> list[SystemResult]:
 
 def write(slug: str, claims: Sequence[ClaimResult], within: Path | None = None) -> Path:
     """Write results/SLUG.json, whole or not at all; returns its path."""
-    from contraview.core.model_folder import write_json
+    from contraview.core.whole_file import write_json
 
     within = within or folder()
     within.mkdir(parents=True, exist_ok=True)

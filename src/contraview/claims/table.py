@@ -44,7 +44,7 @@ def replace_table(page: str, name: str, table: str) -> str:
 
 def update_pages(root: Path) -> None:
     """Bring the tables of the README and of docs/claims.md up to date with results/ and catalog."""
-    from contraview.core.model_folder import write_bytes
+    from contraview.core.whole_file import write_bytes
 
     pages = {"README.md": ("systems", systems_table), "docs/claims.md": ("claims", claims_table)}
     for name, (mark, table) in pages.items():

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from contraview.core.model_folder import DESCRIPTION
 from contraview.core.version import __version__
+from contraview.core.whole_file import append_line
 
 FILE: Final = "lineage.jsonl"
 
@@ -32,8 +33,7 @@ def note(folder: Path, what: str, *, data: str | None = None, **facts: Any) -> N
         "version": __version__,
         **facts,
     }
-    with (folder / FILE).open("a") as file:
-        file.write(json.dumps(step) + "\n")
+    append_line(folder / FILE, json.dumps(step))
 
 
 def lineage(folder: Path) -> list[dict[str, Any]]:

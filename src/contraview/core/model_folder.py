@@ -6,9 +6,10 @@ left half-written, or that somebody changed by hand, is recognised and refused.
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from safetensors.numpy import load_file, save
 
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
+from contraview.core.whole_file import json_bytes, write_bytes, write_json, write_together
 
 FORMAT = 1
 DESCRIPTION = "system.json"
@@ -42,24 +44,6 @@ class Model:
     amendments: Mapping[str, Learnt] = field(default_factory=dict)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside its place first, then renamed into it."""
-    beside = path.with_name(path.name + ".partial")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, whole or not at all."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-
 def check_target(folder: Path) -> None:
     """Refuse a target that holds something other than a model or a run, before any work is done."""
     if folder.exists() and not folder.is_dir():
@@ -81,31 +65,32 @@ def write_model(
     learnt: Learnt,
     version: str,
 ) -> None:
-    """Write a model folder. An earlier model of the same folder is replaced."""
+    """Write a model folder. An earlier model of the same folder is replaced.
+
+    Raises:
+        OSError: a file cannot be written; an earlier model is then as it was.
+    """
     check_target(folder)
     folder.mkdir(parents=True, exist_ok=True)
     digests: dict[str, str] = {}
 
-    def put(name: str, content: bytes) -> None:
-        write_bytes(folder / name, content)
-        digests[name] = hashlib.sha256(content).hexdigest()
+    def files() -> Iterator[tuple[Path, bytes]]:
+        tables = ((f"{name}.parquet", _parquet(table)) for name, table in learnt.tables.items())
+        for name, content in chain([(WEIGHTS, _packed(learnt))], tables):
+            digests[name] = hashlib.sha256(content).hexdigest()
+            yield folder / name, content
+        description = {
+            "format": FORMAT,
+            "system": slug,
+            "version": version,
+            "config": dict(config),
+            "source": dict(source),
+            "facts": learnt.facts,
+            "files": digests,
+        }
+        yield folder / DESCRIPTION, json_bytes(description)
 
-    put(WEIGHTS, _packed(learnt))
-    for name, table in learnt.tables.items():
-        beside = folder / f"{name}.parquet.partial"
-        table.write_parquet(beside)
-        put(f"{name}.parquet", beside.read_bytes())
-    description = {
-        "format": FORMAT,
-        "system": slug,
-        "version": version,
-        "config": dict(config),
-        "source": dict(source),
-        "facts": learnt.facts,
-        "files": digests,
-    }
-    (folder / PREVIOUS).unlink(missing_ok=True)
-    write_json(folder / DESCRIPTION, description)
+    write_together(files(), instead_of=[folder / PREVIOUS])
     _sweep(folder)
 
 
@@ -174,6 +159,12 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(f"*.{'?' * 12}.safetensors"):
         if path.name not in known:
             path.unlink(missing_ok=True)
+
+
+def _parquet(table: pl.DataFrame) -> bytes:
+    content = BytesIO()
+    table.write_parquet(content)
+    return content.getvalue()
 
 
 def _packed(learnt: Learnt) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from contraview.core.errors import ContraviewError
 from contraview.core.model_folder import check_target
 from contraview.core.processes import is_main
+from contraview.core.whole_file import append_line
 
 EVENTS = "events.jsonl"
 
@@ -42,6 +43,7 @@ class Run:
         seed: the one seed of the run (see `contraview.core.seeds`).
         show: draw progress on stderr; None asks whether stderr is a terminal.
         resume: continue from the folder's last checkpoint where there is one.
+        checkpoint_every: steps between checkpoints of a training; see `training.loop.train`.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Run:
         seed: int = 0,
         show: bool | None = None,
         resume: bool = True,
+        checkpoint_every: int = 500,
     ) -> None:
         self.folder = None if folder is None else Path(folder)
         self.seed = seed
         self.show = (sys.stderr.isatty() if show is None else show) and is_main()
         self.resume = resume
+        self.checkpoint_every = checkpoint_every
         if self.folder is not None and is_main():
             check_target(self.folder)
 
@@ -69,10 +73,10 @@ class Run:
         line = json.dumps({"time": round(time.time(), 3), "kind": kind, **fields})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / EVENTS).open("a") as file:
-                file.write(line + "\n")
+            append_line(self.folder / EVENTS, line)
         except OSError as error:
-            raise ContraviewError(f"{self.folder / EVENTS}: cannot be written: {error}") from None
+            said = error.strerror or error
+            raise ContraviewError(f"{self.folder / EVENTS}: cannot be written: {said}") from None
 
     def events(self) -> list[dict[str, Any]]:
         """The run's events so far; lines that a crash cut short are left out."""

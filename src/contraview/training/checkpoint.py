@@ -17,9 +17,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from contraview.core.errors import ContraviewError, InputError
-from contraview.core.model_folder import write_bytes
 from contraview.core.processes import is_main
 from contraview.core.run import Run
+from contraview.core.whole_file import write_bytes
 
 FORMAT = 1
 SUFFIX = ".checkpoint.safetensors"

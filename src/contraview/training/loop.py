@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 import torch
 from accelerate import Accelerator
@@ -47,6 +47,11 @@ from contraview.training.step import Loss, Step
 
 SHARDED = {DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM}
 
+CHECKPOINT_SECONDS: Final = 60.0
+"""The longest that a training goes on without a checkpoint."""
+CHECKPOINT_SHARE: Final = 0.05
+"""Of the time, what checkpoints by the clock may take; large ones then come less often."""
+
 ADVICE = "earlier checkpoints are kept; try a lower learning rate or gradient clipping"
 
 
@@ -60,7 +65,7 @@ def train(
     name: str = "train",
     settings: Mapping[str, Any] | None = None,
     after_step: Callable[[nn.Module, int], None] | None = None,
-    checkpoint_every: int = 500,
+    checkpoint_every: int | None = None,
     log_every: int = 50,
 ) -> None:
     """Train ``model`` in place with AdamW; it ends on the training device, in evaluation mode.
@@ -90,7 +95,8 @@ def train(
             settings, the data's fingerprint): a checkpoint made with others is refused.
         after_step: called as ``after_step(model, done)`` without gradients when ``done`` steps
             have been taken; moves a teacher (EMA).
-        checkpoint_every: steps between checkpoints.
+        checkpoint_every: steps between checkpoints; the run's where it is not said. There is also
+            one where `CHECKPOINT_SECONDS` have passed, so that no kill costs more than those.
         log_every: steps between events of kind "step".
 
     Raises:
@@ -132,6 +138,7 @@ def train(
         if path and accelerator.is_main_process:
             write_checkpoint(path, Checkpoint(done, settings, machine, collect(model, optimizer)))
 
+    every = run.checkpoint_every if checkpoint_every is None else checkpoint_every
     start = 0
     checkpoint = read_checkpoint(path, settings) if path and run.resume else None
     if checkpoint:
@@ -155,6 +162,7 @@ def train(
         wrapped.train()
         if warning := unlike_one_process(model, accelerator):
             journal.warn(start, warning)
+        next_by = _next_by(time.monotonic())
         for step in range(start, schedule.steps):
             began = time.perf_counter()
             batch = batches(step)
@@ -179,13 +187,22 @@ def train(
 
             journal.note(done, result, rows=len(batch), lr=lr, waited=waited + result.waited)
             interrupted = on_any(asked, accelerator)
-            if interrupted or done % checkpoint_every == 0 or done == schedule.steps:
+            due = done % every == 0 or time.monotonic() > next_by
+            if interrupted or due or done == schedule.steps:
+                began = time.monotonic()
                 keep(done)
+                next_by = _next_by(began)
             if interrupted:
                 journal.event("interrupted", step=done)
                 raise KeyboardInterrupt
     accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
     model.eval()
+
+
+def _next_by(began: float) -> float:
+    """When the next checkpoint is due, the last one having been written since ``began``."""
+    now = time.monotonic()
+    return now + max(CHECKPOINT_SECONDS, (now - began) / CHECKPOINT_SHARE)
 
 
 def _gradients(

@@ -66,6 +66,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _close_stdout()
         return 0
+    except OSError as error:
+        from contraview.core.whole_file import FULL
+
+        if error.errno not in FULL:
+            raise
+        if error.filename is None:
+            _close_stdout()
+            said = f"the output cannot be written ({error.strerror})"
+        else:
+            where = plain(str(error.filename), LONGEST_ERROR)
+            said = f"{where}: cannot be written ({error.strerror}); what was there is as it was"
+        print(f"contraview: {said}", file=sys.stderr)  # noqa: T201
+        return ContraviewError.exit_code
 
 
 def _name() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from contraview.apps.batch.answers import loaded
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_bytes
+from contraview.core.whole_file import write_bytes
 
 
 def run(verb: str, arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ import tyro
 from contraview.apps.batch.answers import loaded
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_json
+from contraview.core.whole_file import write_json
 
 
 def run(verb: str, arguments: list[str]) -> int:

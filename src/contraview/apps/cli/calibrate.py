@@ -12,7 +12,8 @@ from contraview.apps.detection.calibrated import outlook
 from contraview.apps.detection.model import calibrate_model
 from contraview.core.errors import InputError
 from contraview.core.lineage import note
-from contraview.core.model_folder import revert_model, write_json
+from contraview.core.model_folder import revert_model
+from contraview.core.whole_file import write_json
 from contraview.evaluation.threshold import alarm_rate
 
 

@@ -15,8 +15,8 @@ from contraview.apps.detection.detector import Detector
 from contraview.apps.detection.reasons import Reason, explain
 from contraview.apps.report.report import ALERTS, FLOWS, MODEL, write_report
 from contraview.core.lineage import note
-from contraview.core.model_folder import write_bytes
 from contraview.core.run import Run
+from contraview.core.whole_file import write_bytes
 from contraview.modalities.flows import lab_traffic
 from contraview.modalities.flows.data import Flows
 from contraview.modalities.flows.findings import inspect

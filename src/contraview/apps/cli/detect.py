@@ -21,6 +21,7 @@ from contraview.apps.detection.model import load_detector
 from contraview.apps.detection.reasons import Reason, explain
 from contraview.apps.detection.watch.opening import grows
 from contraview.core.errors import InputError
+from contraview.core.whole_file import replacing
 
 HOUR = 3600.0
 
@@ -121,10 +122,5 @@ def target(path: Path | None) -> Iterator[IO[str]]:
     if path is None:
         yield sys.stdout
         return
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        with beside.open("w") as file:
-            yield file
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as beside, beside.open("w") as file:
+        yield file

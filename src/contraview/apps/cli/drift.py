@@ -10,8 +10,8 @@ from contraview.apps.detection.services import readable
 from contraview.apps.report.drift_page import drift_page
 from contraview.core.errors import InputError
 from contraview.core.lineage import lineage
-from contraview.core.model_folder import write_bytes, write_json
 from contraview.core.plain_text import plain
+from contraview.core.whole_file import write_bytes, write_json
 
 PAGE = "drift.html"
 FIGURES = "drift.json"

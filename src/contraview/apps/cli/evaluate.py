@@ -11,7 +11,7 @@ import contraview
 from contraview.apps.cli import splits
 from contraview.apps.cli.arguments import Positional, parse
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_json
+from contraview.core.whole_file import write_json
 from contraview.evaluation import few_label
 from contraview.evaluation.clustering import clustering_figures
 from contraview.evaluation.detection import detection_figures

@@ -18,7 +18,8 @@ from contraview.apps.detection.living.lessons import Lessons, learn, take
 from contraview.apps.detection.model import load_detector
 from contraview.core.errors import InputError
 from contraview.core.lineage import note
-from contraview.core.model_folder import revert_model, write_json
+from contraview.core.model_folder import revert_model
+from contraview.core.whole_file import write_json
 
 
 def run(_verb: str, arguments: list[str]) -> int:

@@ -4,7 +4,9 @@ import sys
 from inspect import signature
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from contraview import catalog
 from contraview.apps.cli import splits
@@ -37,6 +39,7 @@ def run(_verb: str, arguments: list[str]) -> int:
         preset=(str, "small"),
         seed=(int, 0),
         split=(Literal["none", "random", "time", "group"], "none"),
+        checkpoint_every=(Annotated[int, Field(ge=1)], 500),
         source=flags_of(cls.Source()),
         knobs=flags_of(cls.preset(preset).config),
     )
@@ -48,13 +51,13 @@ def run(_verb: str, arguments: list[str]) -> int:
 def fit(cls: Any, data: tuple[str, ...], chosen: Any) -> int:
     """Read, split, fit, save."""
     system = cls(**chosen.knobs.model_dump())
-    run = Run(chosen.out, seed=chosen.seed)
+    run = Run(chosen.out, seed=chosen.seed, checkpoint_every=chosen.checkpoint_every)
     rows = chosen.source.read(data)
+    run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
     if chosen.split != "none":
         rows = splits.make(rows, chosen.split, chosen.seed, chosen.out)
     for line in cls.describe(rows) if is_main() else ():
         sys.stderr.write(f"{visible(line)}\n")
-    run.log("fit", system=cls.slug, seed=chosen.seed, config=_plain(system.config))
     told = getattr(chosen.source, "labels", None) and "labels" in signature(cls.fit).parameters
     system.fit(rows, run=run, **({"labels": rows.labels()} if told else {}))
     system.source = chosen.source

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_bytes
+from contraview.core.whole_file import write_bytes
 
 
 def need_new_folder(folder: Path) -> None:

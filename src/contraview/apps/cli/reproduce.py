@@ -14,8 +14,8 @@ from contraview.claims import results
 from contraview.claims.claim import Claim, run_claims
 from contraview.claims.table import claims_table, update_pages
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_json
 from contraview.core.run import Run
+from contraview.core.whole_file import write_json
 
 
 def run(_verb: str, arguments: list[str]) -> int:

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_json
 from contraview.core.processes import is_main
+from contraview.core.whole_file import write_json
 from contraview.evaluation.splits import group_split, random_split, time_split
 
 FILE = "split.json"

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from contraview.core.errors import InputError
+from contraview.core.whole_file import replacing
 from contraview.modalities.flows.data import Flows
 from contraview.modalities.flows.meter.cutting import COLUMNS, Cut, cut_out
 from contraview.modalities.flows.readers.blocks import TextFile
@@ -39,11 +40,5 @@ class Evidence:
 
     def write(self) -> Cut:
         """Go through the captures once more and write the packets."""
-        beside = self._path.with_name(f"{self._path.name}.partial")
-        try:
-            with beside.open("wb") as file:
-                cut = cut_out(self._captures, pl.concat(self._alerts), file, mode=self._mode)
-            beside.replace(self._path)
-        finally:
-            beside.unlink(missing_ok=True)
-        return cut
+        with replacing(self._path) as beside, beside.open("wb") as file:
+            return cut_out(self._captures, pl.concat(self._alerts), file, mode=self._mode)

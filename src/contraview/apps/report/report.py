@@ -24,9 +24,10 @@ from contraview.apps.report.page import page
 from contraview.apps.report.pictures import pictures_of
 from contraview.catalog import find
 from contraview.core.errors import InputError
-from contraview.core.model_folder import Model, read_model, write_bytes
+from contraview.core.model_folder import Model, read_model
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
+from contraview.core.whole_file import write_bytes
 from contraview.modalities.flows.findings import Findings
 
 MODEL: Final = "model"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from glob import glob
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image
 
 from contraview.core.errors import InputError
+from contraview.core.spare_file import spare_file
 from contraview.modalities.images.arrays import (
     columns_among,
     images_among,
@@ -136,9 +136,10 @@ def gathered(
 
 
 def _room(shape: tuple[int, int, int, int]) -> UInt8[np.ndarray, "n c h w"]:
-    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
+    size = int(np.prod(shape, dtype=np.int64))
+    if size <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    with TemporaryFile() as file:  # the map keeps the file alive, without a name
+    with spare_file("the images, decoded", size) as file:  # the map keeps it alive
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 

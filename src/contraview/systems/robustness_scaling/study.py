@@ -11,8 +11,8 @@ import polars as pl
 from jaxtyping import Float
 
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_bytes
 from contraview.core.seeds import numpy_generator
+from contraview.core.whole_file import write_bytes
 from contraview.evaluation.robustness import ScalingFit, scaling_fit
 from contraview.systems.robustness_scaling.models import IMAGES, PARAMETERS, Audited
 

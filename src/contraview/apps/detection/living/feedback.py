@@ -20,7 +20,7 @@ import polars as pl
 from contraview.apps.detection.living.beside import changing, need_model
 from contraview.apps.detection.living.seen import identity
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_bytes
+from contraview.core.whole_file import write_bytes
 
 FILE: Final = "feedback.parquet"
 Verdict = Literal["benign", "attack"]

@@ -22,8 +22,8 @@ from contraview.apps.detection.living.seen import Seen, usual_form
 from contraview.apps.detection.reasons import Reason
 from contraview.apps.detection.services import stands_for, understood
 from contraview.core.errors import InputError
-from contraview.core.model_folder import write_json
 from contraview.core.plain_text import plain
+from contraview.core.whole_file import write_json
 
 FILE: Final = "suppressions.json"
 FORMAT: Final = 1

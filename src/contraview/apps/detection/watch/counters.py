@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from contraview.core.errors import ContraviewError
-from contraview.core.model_folder import write_json
+from contraview.core.whole_file import write_json
 
 
 @dataclass

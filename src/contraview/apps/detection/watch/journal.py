@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from contraview.core.errors import ContraviewError, InputError
-from contraview.core.model_folder import write_bytes, write_json
+from contraview.core.whole_file import write_bytes, write_json
 from contraview.modalities.flows.live.source import Place
 
 VERSION = 1

@@ -4,7 +4,6 @@ Text is parsed once; every later pass (check, fit, findings, scoring) reads Parq
 no name, so it is gone with its last reader, whatever way the process ends.
 """
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -12,13 +11,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contraview.core.spare_file import spare_file
+
 
 def spool(tables: Iterator[pa.Table]) -> pl.LazyFrame | None:
     """A lazy scan over all ``tables``, which have one schema; None where there is no table."""
     first = next(tables, None)
     if first is None:
         return None
-    with tempfile.TemporaryFile(prefix="contraview-") as file:
+    with spare_file("the flows, read and laid out") as file:
         with closing(pq.ParquetWriter(file, first.schema, compression="lz4")) as writer:
             writer.write_table(first)
             for table in tables:
