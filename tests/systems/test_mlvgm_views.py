@@ -96,7 +96,8 @@ def test_the_walk_climbs_where_the_critic_descends_and_stops_at_the_limit():
     for limit, sign in ((1e9, -1.0), (0.0, 0.0)):
         walks = Walks((1, 1), 4, (True, True), 0)
         critic = Critic(generator.shape, SMALL, walks)
-        step = walking_loss(generator, 2.0, limit)(critic, torch.arange(16), torch_generator(3))
+        loss = walking_loss(generator, walks, 2.0, limit)
+        step = loss(critic, torch.arange(16), torch_generator(3))
         step.loss.backward()
         turned = [p.grad.clone() for p in walks.parameters()]
         descended = critic.network[1].weight.grad.clone()

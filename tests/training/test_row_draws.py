@@ -38,6 +38,16 @@ def test_rows_may_be_the_second_dimension_or_views_may_lie_below_each_other():
     assert torch.equal(torch.cat([each.view(4, 3, 4) for each in parts], 1).flatten(0, 1), whole)
 
 
+def test_rows_may_come_in_pairs_with_one_draw_for_both():
+    found = []
+    for rank in range(2):
+        shared, own = torch.Generator().manual_seed(5), torch.Generator()
+        with RowDraws(shared, own, first=4 * rank, rows=4, batch=8):
+            found.append(torch.rand(2, 3, generator=shared))
+    expected = torch.rand(4, 3, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(torch.cat(found), expected)
+
+
 def test_draws_after_each_other_stay_in_step():
     def draw(n, generator):
         one = torch.rand(n, generator=generator)

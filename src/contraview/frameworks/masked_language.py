@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int, Shaped
+from jaxtyping import Bool, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from contraview.objectives.distributed import mean
 from contraview.training.step import Loss, Step
 
 KEPT, SWAPPED = 0.1, 0.1
@@ -56,7 +57,8 @@ def masked_language(
 ) -> Loss:
     """The loss of masked language modelling, for `contraview.training.loop.train`.
 
-    The mean cross entropy over the hidden places of the batch; the model is a
+    The mean cross entropy over the hidden places of the batch, of all processes; zero where nothing
+    is hidden (rows of nothing but special tokens). The model is a
     `contraview.networks.tokens.MaskedLanguageModel`.
 
     Args:
@@ -68,11 +70,7 @@ def masked_language(
         ids = tokens(rows, generator).to(generator.device)
         shown, places = masking(ids, generator)
         logits = model(shown, places)
-        return Step(_mean_loss(logits, ids[places].long()))
+        truth = ids[places].long()
+        return Step(mean(cross_entropy(logits, truth, reduction="sum"), len(truth)))
 
     return loss
-
-
-def _mean_loss(logits: Shaped[Tensor, "m v"], truth: Int[Tensor, " m"]) -> Shaped[Tensor, ""]:
-    # Without a hidden place (rows of nothing but special tokens) there is nothing to learn.
-    return cross_entropy(logits, truth) if len(truth) else logits.sum()

@@ -59,6 +59,8 @@ class RowDraws(TorchFunctionMode):
             whole[1] = self.batch
         elif shape and shape[0] and shape[0] % self.rows == 0:  # several views, one below the other
             whole[0] = shape[0] // self.rows * self.batch
+        elif shape and 2 * shape[0] == self.rows:  # rows that come in pairs
+            whole[0] = self.batch // 2
         else:
             return None
         return tuple(whole) if torch.Size(whole).numel() <= LARGEST else None
@@ -66,6 +68,8 @@ class RowDraws(TorchFunctionMode):
     def _cut(self, drawn: Tensor, shape: tuple[int, ...]) -> Tensor:
         if shape[0] != self.rows and shape[1:2] == (self.rows,):
             return drawn.narrow(1, self.first, self.rows).contiguous()
+        if 2 * shape[0] == self.rows:
+            return drawn.narrow(0, self.first // 2, shape[0])
         views = drawn.unflatten(0, (-1, self.batch))
         return views.narrow(1, self.first, self.rows).flatten(0, 1)
 

@@ -106,7 +106,7 @@ def test_the_vaes_loss_is_the_bound_in_nats_an_image():
     model = fresh_generator(config("ladder"), images.shape, 0)
     assert isinstance(model, Vae)
     rows = torch.arange(8)
-    step = vae_loss(images, beta=0.5)(model, rows, seeded())
+    step = vae_loss(images, 0.5, model.latents)(model, rows, seeded())
     g = seeded()
     noise = [torch.randn(8, width, generator=g) for width in (2, 6)]
     pixels = images.batch(rows)
@@ -123,7 +123,7 @@ def test_each_half_of_a_gan_learns_from_its_own_term_alone():
     pixels, latents = images.batch(torch.arange(8)), model.draw(8, seeded())
     real, caught, passed = model(pixels, latents)
     torch.testing.assert_close(caught, passed)
-    step = gan_loss(images)(model, torch.arange(8), seeded())
+    step = gan_loss(images, model.latents)(model, torch.arange(8), seeded())
     by_hand = softplus(-real).mean() + softplus(caught).mean() + softplus(-passed).mean()
     torch.testing.assert_close(step.loss, by_hand)
 

@@ -104,11 +104,12 @@ def learn_generator(
         return generator.eval()
     betas = (0.9, 0.999)
     if isinstance(generator, Gan):
-        loss, betas = gan_loss(images), (0.5, 0.999)  # as DCGAN (Radford et al. 2015) found stable
+        loss = gan_loss(images, generator.latents)
+        betas = (0.5, 0.999)  # as DCGAN (Radford et al. 2015) found stable
     elif isinstance(generator, Diffusion):
         loss = denoising_loss(images, generator.noising)
     else:
-        loss = vae_loss(images, config.beta)
+        loss = vae_loss(images, config.beta, generator.latents)
     train(
         generator,
         loss,

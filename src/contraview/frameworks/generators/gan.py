@@ -56,14 +56,17 @@ class Gan(Generator):
         return real, caught, passed
 
 
-def gan_loss(images: Images) -> Loss:
-    """The critic's log-loss, and the decoder's that does not saturate: -log D(G(z)) (section 3)."""
+def gan_loss(images: Images, widths: tuple[int, ...]) -> Loss:
+    """The critic's log-loss, and the decoder's that does not saturate: -log D(G(z)) (section 3).
+
+    ``widths`` are those of the latents.
+    """
 
     def loss(model: nn.Module, rows: Int[Tensor, " b"], generator: torch.Generator) -> Step:
         pixels = images.batch(rows, generator.device)
         latents = tuple(
             torch.randn(len(rows), width, generator=generator, device=generator.device)
-            for width in model.latents  # pyright: ignore[reportGeneralTypeIssues]
+            for width in widths
         )
         real, caught, passed = model(pixels, latents)
         critic = softplus(-real).mean() + softplus(caught).mean()

@@ -85,17 +85,18 @@ def divergence(
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
 
 
-def vae_loss(images: Images, beta: float) -> Loss:
+def vae_loss(images: Images, beta: float, latents: tuple[int, ...]) -> Loss:
     """Minus the evidence bound of an image, in nats: cross-entropy of the pixels + beta KL.
 
-    Pixels between 0 and 1 are taken as chances, as is usual. ``beta`` 1 is the bound.
+    Pixels between 0 and 1 are taken as chances, as is usual. ``beta`` 1 is the bound; ``latents``
+    are the widths of the levels.
     """
 
     def loss(model: nn.Module, rows: Int[Tensor, " b"], generator: torch.Generator) -> Step:
         pixels = images.batch(rows, generator.device)
         noise = tuple(
             torch.randn(len(rows), width, generator=generator, device=generator.device)
-            for width in model.latents  # pyright: ignore[reportGeneralTypeIssues]
+            for width in latents
         )
         logits, divergences = model(pixels, noise)
         told = binary_cross_entropy_with_logits(logits, pixels, reduction="sum") / len(rows)

@@ -59,17 +59,17 @@ class Critic(nn.Module):
         return info_nce(first, second, scale=self.scale)
 
 
-def walking_loss(generator: Generator, truncation: float, limit: float) -> Loss:
+def walking_loss(generator: Generator, move: Move, truncation: float, limit: float) -> Loss:
     """The critic lowers, the walk raises InfoNCE(G(z), G(z + W(z))).
 
     One backward pass serves both: the gradient of the moved latents is turned round. Beyond
-    ``limit`` it is stopped, so a walk ends before it has left the images behind.
+    ``limit`` it is stopped, so a walk ends before it has left the images behind. ``move`` is the
+    critic's own, which its data-parallel wrapper would not show.
     """
 
     def loss(model: nn.Module, rows: Int[Tensor, " b"], draw: torch.Generator) -> Step:
-        assert isinstance(model, Critic)
         latents = anchors(generator.latents, len(rows), truncation, draw)
-        moved = model.move(latents, draw)
+        moved = move(latents, draw)
         reached: list[bool] = []
         for each in moved:
             if each.requires_grad:
@@ -96,7 +96,7 @@ def learn(
     critic = fresh(lambda: Critic(generator.shape, config, move), run.seed, "critic", name)
     train(
         critic,
-        walking_loss(generator, truncation, config.limit),
+        walking_loss(generator, move, truncation, config.limit),
         epochs(config.batch, config.batch, run.seed),
         Schedule.of(steps=config.steps, batch=config.batch, lr=config.lr, betas=(0.5, 0.999)),
         run=run,
