@@ -2,8 +2,8 @@
 
     python benchmarks/grad_cache.py [--json FILE]
 
-SimCLR's default network (widths 32, 64, 128, 128; head with layer normalisation), a batch of 1024
-images of 32 x 32 pixels in colour, two views each, float32, one thread. Every measurement is its own
+SimCLR's default network (widths 32, 64, 128, 128; head with layer normalisation) on 1024 images of
+32 x 32 pixels in colour, two views each, float32, one thread. Every measurement is a fresh
 process. It runs a step on 8 images, which loads the code; then steps on the whole batch: the median
 CPU time of those after the first, and how far all of them raised the process's largest resident
 size. That contains the pixels and the views, which are made for the whole batch either way. The
