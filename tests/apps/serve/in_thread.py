@@ -2,10 +2,8 @@
 
 import threading
 
-import uvicorn
-
 from contraview.apps.serve.guard import Guard
-from contraview.apps.serve.service import configured, listen
+from contraview.apps.serve.service import Server, configured, listen
 
 
 class InThread:
@@ -15,7 +13,7 @@ class InThread:
         self.guard = guard
         self.socket = listen("127.0.0.1", 0)
         self.port = self.socket.getsockname()[1]
-        self.server = uvicorn.Server(configured(guard))
+        self.server = Server(configured(guard))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
         self.thread.start()
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
+from contraview.apps.detection.model import load_detector
 from contraview.apps.serve.alert_map import AlertMap, map_api
 from contraview.apps.serve.alerts_api import alerts_api
 from contraview.apps.serve.drifting import Drifting, drift_api
@@ -18,6 +19,7 @@ from contraview.apps.serve.intake import Intake
 from contraview.apps.serve.labelled import Labelled
 from contraview.apps.serve.queries import Queries
 from contraview.apps.serve.quieted import Quieted
+from contraview.apps.serve.scoring import Scoring, scoring_api
 from contraview.apps.serve.service import (
     application,
     listen,
@@ -30,6 +32,7 @@ from contraview.apps.serve.taught_api import taught_api
 from contraview.apps.serve.teaching import Teaching
 from contraview.apps.serve.watching import Watching
 from contraview.core.errors import ContraviewError, InputError
+from contraview.core.model_folder import DESCRIPTION
 from contraview.core.plain_text import plain
 
 LOG: Final = "alerts.jsonl"
@@ -139,6 +142,13 @@ class Alerts:
         return [
             alerts_api(self.queries),
             map_api(self.map),
+            scoring_api(
+                Scoring(
+                    lambda: load_detector(self.settings.model),
+                    lambda: (self.settings.model / DESCRIPTION).stat().st_mtime_ns,
+                    max_fpr=self.settings.max_fpr,
+                )
+            ),
             drift_api(Drifting(self.settings.model, self.settings.source, self.settings.max_fpr)),
             taught_api(
                 self.quieted,

@@ -23,6 +23,10 @@ AT_ONCE: Final = 64
 """Requests in hand; one more is refused with 503, so that those in hand are answered."""
 HEADER_SECONDS: Final = 10.0
 """The longest that a connection may be open without a whole request."""
+CONNECTIONS: Final = 512
+"""Open connections; a request on one more is refused with 503, and the connection closed."""
+LINGER_SECONDS: Final = 0.5
+"""How long a stopping service waits for what may be on its way on an open connection."""
 POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     b"connect-src 'self'; "
@@ -37,6 +41,7 @@ HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+CLOSE: Final = (b"connection", b"close")
 OPEN: Final = ("/healthz", "/static/")
 """Paths beside `/` that need no token: they tell nothing of anybody's traffic."""
 
@@ -44,9 +49,9 @@ OPEN: Final = ("/healthz", "/static/")
 class Refused(Exception):  # noqa: N818 nothing went wrong here
     """A request that is not passed on."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, why: str = "") -> None:
         super().__init__(detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.why = status, detail, why
 
 
 class Guard:
@@ -61,6 +66,9 @@ class Guard:
     Attributes:
         answered: requests by status.
         active: requests in hand now.
+        held_off: requests told to come again, by why: ``busy`` (too many in hand), ``crowded``
+            (too many connections), ``slow`` (took too long).
+        leaving: whether the service stops: each answer then closes its connection.
     """
 
     def __init__(self, app: App, *, hosts: frozenset[str], token: str | None) -> None:
@@ -68,6 +76,8 @@ class Guard:
         self._token = None if token is None else token.encode()
         self.answered: Counter[int] = Counter()
         self.active = 0
+        self.held_off: Counter[str] = Counter(busy=0, crowded=0, slow=0)
+        self.leaving = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -81,13 +91,14 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun = True
                 self.answered[message["status"]] += 1
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                closing = [CLOSE] if self.leaving else []
+                message["headers"] = [*message.get("headers", ()), *HEADERS, *closing]
             await send(message)
 
         try:
             self._check(scope)
             if self.active >= AT_ONCE:
-                raise Refused(503, "busy; try again in a second")
+                raise Refused(503, "busy; try again in a second", "busy")
             self.active += 1
             try:
                 async with asyncio.timeout(SECONDS):
@@ -95,11 +106,25 @@ class Guard:
             finally:
                 self.active -= 1
         except Refused as no:
+            self._count(no)
             if not begun:
                 await _refuse(answer, no)
         except TimeoutError:
+            slow = Refused(503, "took too long", "slow")
+            self._count(slow)
             if not begun:
-                await _refuse(answer, Refused(503, "took too long"))
+                await _refuse(answer, slow)
+
+    async def crowded(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """A request on a connection too many."""
+        no = Refused(503, "too many connections; try again in a second", "crowded")
+        self._count(no)
+        self.answered[no.status] += 1
+        await _refuse(send, no, *HEADERS, CLOSE)
+
+    def _count(self, no: Refused) -> None:
+        if no.why:
+            self.held_off[no.why] += 1
 
     def _check(self, scope: Scope) -> None:
         said = {name.lower(): value for name, value in scope["headers"]}
@@ -146,9 +171,10 @@ def _bounded(receive: Receive) -> Receive:
     return part
 
 
-async def _refuse(send: Send, no: Refused) -> None:
+async def _refuse(send: Send, no: Refused, *more: tuple[bytes, bytes]) -> None:
     body = json.dumps({"detail": no.detail}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    length = b"%d" % len(body)
+    headers = [(b"content-type", b"application/json"), (b"content-length", length), *more]
     if no.status == 503:
         headers.append((b"retry-after", b"1"))
     if no.status == 401:
@@ -158,11 +184,13 @@ async def _refuse(send: Send, no: Refused) -> None:
 
 
 class Impatient(H11Protocol):
-    """HTTP/1.1 that closes a connection on which no whole request comes."""
+    """HTTP/1.1 that closes a connection on which no whole request comes, and ends in order."""
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait."""
         super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:
+            self.app = self._guard.crowded
         self._waited = self.loop.call_later(HEADER_SECONDS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -170,9 +198,30 @@ class Impatient(H11Protocol):
         self._waited.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """The service stops: answer what is in hand, and what is on its way, then close."""
+        self._guard.leaving = True
+        if self._idle:
+            self.loop.call_later(LINGER_SECONDS, self._close)
+        else:
+            self.cycle.keep_alive = False
+
+    @property
+    def _guard(self) -> Guard:
+        guard = self.config.loaded_app
+        assert isinstance(guard, Guard)
+        return guard
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _close(self) -> None:
+        if self._idle and not self.transport.is_closing():
+            super().shutdown()
+
     def _look(self) -> None:
-        waiting = self.cycle is None or self.cycle.response_complete
-        if waiting and getattr(self, "_before", None) is self.cycle:
+        if self._idle and getattr(self, "_before", None) is self.cycle:
             self.transport.close()
             return
         self._before = self.cycle

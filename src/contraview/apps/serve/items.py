@@ -1,7 +1,7 @@
 """`contraview serve MODEL DATA`: any model's items on its embedding map, with neighbours."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,7 @@ import contraview
 from contraview.apps.batch.answers import columns
 from contraview.apps.report.report import training_steps
 from contraview.apps.serve.principal import Axes, unit
+from contraview.apps.serve.scoring import Scoring, scoring_api
 from contraview.apps.serve.service import application, listen, read_token, run, say_where
 from contraview.core.errors import InputError
 from contraview.core.plain_text import plain
@@ -24,6 +25,7 @@ from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.core.shown import show
 from contraview.core.verbs import VERBS
+from contraview.modalities.flows.data import FlowSource
 
 MOST: Final = 20_000
 """Items on the page; of more, so many drawn at random."""
@@ -215,7 +217,7 @@ def serve_items(settings: ItemSettings) -> None:
 
         guard = application(
             items.about,
-            [items_api(items)],
+            [items_api(items), *_scored(items.system)],
             metrics=metrics,
             healthy=lambda: None,
             host=settings.host,
@@ -225,6 +227,12 @@ def serve_items(settings: ItemSettings) -> None:
         run(guard, listening)
     finally:
         listening.close()
+
+
+def _scored(system: Any) -> Iterator[APIRouter]:
+    """Flows can be sent as JSON; items of other wings are files."""
+    if system.Source is FlowSource and isinstance(system, VERBS["score"]):
+        yield scoring_api(Scoring(lambda: system))
 
 
 def _colours(table: pl.DataFrame) -> dict[str, dict[str, Any]]:

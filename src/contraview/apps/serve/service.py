@@ -1,12 +1,13 @@
 """The service put together: guard, API, page, and what goes on beside them."""
 
+import asyncio
 import ipaddress
-import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from contraview.apps.serve.guard import Guard, Impatient, Refused
+from contraview.apps.serve.guard import AT_ONCE, Guard, Impatient, Refused
 from contraview.apps.serve.page import STATIC, static
 from contraview.core.errors import ContraviewError, InputError
 from contraview.core.plain_text import plain
@@ -23,8 +24,8 @@ from contraview.core.version import __version__
 
 LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 SHORTEST_TOKEN: Final = 16
-GRACE_SECONDS: Final = 10
-CONNECTIONS: Final = 512
+GRACE_SECONDS: Final = 25
+"""How long a stopping service waits: longer than a request may take, so that none is cut off."""
 
 Metrics = Callable[[], Iterable[tuple[str, str, int | float]]]
 """Gives name, help and value of each metric; a name that ends in ``_total`` only grows."""
@@ -101,7 +102,13 @@ def application(
     def counted() -> str:
         """Counters in Prometheus' text form."""
         served = (
-            ("contraview_requests_active", "Requests in hand", float(guard.active)),
+            ("contraview_requests_active", "Requests in hand", guard.active),
+            ("contraview_requests_active_limit", "Requests in hand at most", AT_ONCE),
+            *(
+                (f'contraview_requests_held_off_total{{why="{why}"}}', "Told to come again", n)
+                for why, n in sorted(guard.held_off.items())
+            ),
+            *_memory(),
             *(
                 (f'contraview_responses_total{{status="{status}"}}', "Responses by status", n)
                 for status, n in sorted(guard.answered.items())
@@ -169,7 +176,6 @@ def configured(application: Guard) -> uvicorn.Config:
         lifespan="off",
         access_log=False,
         log_level="warning",
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=16_384,
@@ -178,14 +184,43 @@ def configured(application: Guard) -> uvicorn.Config:
     )
 
 
+class Server(uvicorn.Server):
+    """Stops without losing a connection that the machine has taken on its behalf."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take what waits to be taken, close the door, answer, go."""
+        taken = [each for listening in sockets or () for each in _waiting(listening)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for each in taken:
+            await loop.connect_accepted_socket(self._protocol, each)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: Any = self.config.http_protocol_class
+        state = self.lifespan.state
+        return made(config=self.config, server_state=self.server_state, app_state=state)
+
+
+def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
+    listening.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            yield listening.accept()[0]
+
+
 def run(application: Guard, listening: socket.socket) -> None:
     """Serve until the process is told to stop; requests in hand are answered first."""
-    config = configured(application)
-    logging.getLogger("uvicorn.error").addFilter(lambda record: "Exceeded" not in record.msg)
+    server = Server(configured(application))
+
+    def leave(*_: Any) -> None:
+        server.should_exit = True
+
     numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda *_: None) for number in numbers]
+    before = [signal.signal(number, leave) for number in numbers]
     try:
-        uvicorn.Server(config).run(sockets=[listening])  # raises the signal again at its end
+        server.run(sockets=[listening])  # raises the signal again at its end
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
@@ -206,6 +241,14 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _memory() -> Iterator[tuple[str, str, int | float]]:
+    """What the process holds of the machine's memory, where the system tells it."""
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        name = "process_resident_memory_bytes"
+        yield name, "Resident memory", pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _exposition(metrics: Iterable[tuple[str, str, int | float]]) -> str:
