@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -162,6 +163,26 @@ class Flows:
         """The rows in order as `Flows` of at most ``rows`` rows each, held in memory one by one."""
         for frame in self.batches(rows):
             yield replace(self, rows=Rows.of([frame.lazy()]))
+
+    def portable(self, folder: Path) -> "Flows":
+        """The same rows where another process or machine can read them.
+
+        They stay in their Parquet files; of other formats they are written to ``folder``, which
+        must be there as long as the result is used.
+        """
+        if self.rows.lie_in_files():
+            return self
+        files = []
+        for number, frame in enumerate(self.batches()):
+            path = folder / f"{number:08}.parquet"
+            frame.write_parquet(path, compression="lz4")
+            files.append((pl.scan_parquet(path, glob=False), frame.height))
+        return replace(self, rows=Rows(tuple(files), left=sum(height for _, height in files)))
+
+    def pieces(self, rows: int = SLICE) -> Iterator["Flows"]:
+        """As `parts`, but each is read only when it is used; one may turn out to be empty."""
+        for piece in self.rows.pieces(rows):
+            yield replace(self, rows=piece)
 
     def is_benign(self) -> Bool[np.ndarray, " n"]:
         """Which rows are known as benign."""

@@ -24,7 +24,8 @@ def read_parquet(path: Path) -> Raw:
         raise InputError(f"{path}: is cut short: a Parquet file ends with PAR1; copy it again")
     with reading(str(path)):
         kind = pl.read_parquet_metadata(path).get(KIND_KEY)
-        cells = pl.scan_parquet(path, glob=False)
+        # Absolute: another process that reads it may stand in another folder.
+        cells = pl.scan_parquet(path.absolute(), glob=False)
         cells.collect_schema()
     return Raw(str(path), cells, kind=kind)
 
