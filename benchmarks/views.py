@@ -1,12 +1,13 @@
 """Views of images, contraview's batched tensors against per-image transforms: CPU seconds a view.
 
-    python benchmarks/views.py [--json FILE]
+    PEER/bin/python -m benchmarks.views [--json FILE]
 
-The peer is what most code bases do, one image at a time through Pillow: crop and resize, flip,
-brightness, contrast, saturation and hue, grey, blur, with SimCLR's strengths and chances, each
-written out below with Pillow's own operations (torchvision's transforms on PIL images call the same
-ones, and its wheels break a CPU torch, so it is not installed beside one). Both sides take turns on
-the same images in one process with one thread, and end with a float tensor [n, 3, h, w].
+PEER is an environment that holds contraview, lightly 1.6.0 and torchvision 0.28.0 (both installed
+with `--no-deps` beside the same torch). Two peers, with SimCLR's strengths and chances: lightly's
+SimCLRTransform, an image at a time through torchvision; and the same operations an image at a time
+through Pillow alone, written out below, which is the least that such a loop can cost. At 32 pixels
+also without blur, as lightly's own example on CIFAR-10 has it. All sides take turns on the same
+images in one process with one thread, and end with a float tensor [n, 3, h, w].
 """
 
 import argparse
@@ -18,22 +19,34 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.torchvision_stub import torchvision
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from contraview.core.seeds import torch_generator
 from contraview.modalities.images.views import ViewConfig
 
-SIZES = (32, 64, 224)
+CASES = ((32, True), (32, False), (64, True), (224, True))
 BATCH = {32: 256, 64: 256, 224: 32}
 ROUNDS = 5
 
 
-def one_by_one(images: list[Image.Image], draw: random.Random) -> torch.Tensor:
+def by_lightly(images: list[Image.Image], size: int, blur: bool) -> Callable[[], torch.Tensor]:
+    """A view of each image by lightly (which makes two: a round makes one of half the images)."""
+    torchvision()
+    from lightly.transforms.simclr_transform import SimCLRTransform
+
+    transform = SimCLRTransform(input_size=size, gaussian_blur=0.5 if blur else 0.0)
+    half = images[: len(images) // 2]
+    return lambda: torch.stack([view for image in half for view in transform(image)])
+
+
+def one_by_one(images: list[Image.Image], draw: random.Random, blur: bool) -> torch.Tensor:
     """A view of each image, as a loop over images makes it."""
     made = []
     for image in images:
@@ -57,7 +70,7 @@ def one_by_one(images: list[Image.Image], draw: random.Random) -> torch.Tensor:
             view = Image.merge("HSV", (hue, saturation, value)).convert("RGB")
         if draw.random() < 0.2:
             view = view.convert("L").convert("RGB")
-        if draw.random() < 0.5:
+        if blur and draw.random() < 0.5:
             sigma = draw.uniform(0.1, 2.0) * width / 224
             view = view.filter(ImageFilter.GaussianBlur(sigma))
         made.append(np.asarray(view))
@@ -72,14 +85,17 @@ def batched(stored: torch.Tensor, view: ViewConfig, generator: torch.Generator) 
 def compare(repeats: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     rows = []
-    for size in SIZES:
+    for size, blur in CASES:
         n = BATCH[size]
         pixels = np.random.default_rng(size).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
         opened = [Image.fromarray(each) for each in pixels]
         stored = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
         sides: dict[str, Callable[[], torch.Tensor]] = {
-            "contraview": partial(batched, stored, ViewConfig.of(), torch_generator(0)),
-            "one by one": partial(one_by_one, opened, random.Random(0)),
+            "contraview": partial(
+                batched, stored, ViewConfig.of(blur=0.5 if blur else 0.0), torch_generator(0)
+            ),
+            "lightly": by_lightly(opened, size, blur),
+            "Pillow": partial(one_by_one, opened, random.Random(0), blur),
         }
         spent: dict[str, list[float]] = {side: [] for side in sides}
         for _ in range(1 + repeats):  # the first round loads what is loaded once
@@ -87,16 +103,17 @@ def compare(repeats: int) -> dict[str, Any]:
                 started = time.process_time()
                 assert run().shape == (n, 3, size, size)
                 spent[side].append((time.process_time() - started) / n)
-        row: dict[str, Any] = {"size": size, "batch": n}
+        row: dict[str, Any] = {"size": size, "blur": blur, "batch": n}
         for side, seconds in spent.items():
             row[side] = {"cpu_microseconds_a_view": round(1e6 * statistics.median(seconds[1:]), 1)}
-        pairs = zip(spent["one by one"][1:], spent["contraview"][1:], strict=True)
-        row["ratio"] = round(statistics.median(a / b for a, b in pairs), 2)
+        for peer in ("lightly", "Pillow"):
+            pairs = zip(spent[peer][1:], spent["contraview"][1:], strict=True)
+            row[f"ratio_{peer}"] = round(statistics.median(a / b for a, b in pairs), 2)
         rows.append(row)
         print(json.dumps(row), file=sys.stderr)
     return {
-        "what": "one SimCLR view of a colour image, one thread; ratio = one by one / contraview",
-        "peer": "Pillow's operations, an image at a time",
+        "what": "one SimCLR view of a colour image, one thread; ratio = peer / contraview",
+        "versions": {name: version(name) for name in ("torch", "torchvision", "lightly", "pillow")},
         "rounds": repeats,
         "statistic": "median over rounds",
         "rows": rows,

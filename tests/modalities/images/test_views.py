@@ -51,6 +51,15 @@ def test_rotation_by_a_right_angle_is_exact(monkeypatch):
     torch.testing.assert_close(turned, square.rot90(1, (2, 3)), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (48, 64), (1, 5), (33, 17)])
+def test_without_rotation_the_places_are_those_of_affine_grid_to_the_last_bit(height, width):
+    rows = torch.randn(7, 2, 3, generator=generator())
+    rows[:, 0, 1] = rows[:, 1, 0] = 0
+    shape = [7, 3, height, width]
+    expected = torch.nn.functional.affine_grid(rows, shape, align_corners=False)
+    assert torch.equal(views._upright(rows, shape), expected)
+
+
 def test_a_crop_shows_only_what_lies_within_it():
     ramp = torch.linspace(0, 1, 64).expand(200, 1, 64, 64)
     cut = views.moved(ramp, generator(), crop=0.25)

@@ -114,8 +114,20 @@ def moved(
         ],
         1,
     )
-    grid = affine_grid(rows, list(pixels.shape), align_corners=False)
+    shape = list(pixels.shape)
+    grid = affine_grid(rows, shape, align_corners=False) if rotate else _upright(rows, shape)
     return grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+
+
+def _upright(rows: Float[Tensor, "n 2 3"], shape: list[int]) -> Float[Tensor, "n h w 2"]:
+    """`affine_grid` to the last bit where nothing turns, at half its cost: no matrix products."""
+    n, _, height, width = shape
+    grid = rows.new_empty(n, height, width, 2)
+    for axis, length, across in ((0, width, 1), (1, height, 2)):
+        places = torch.linspace(-1, 1, length, device=rows.device) * (length - 1) / length
+        places = places * rows[:, axis, axis, None] + rows[:, axis, 2, None]
+        grid[..., axis] = places.unsqueeze(across)
+    return grid
 
 
 def jittered(
