@@ -54,7 +54,11 @@ def nearest(
             best[i] = _smallest(torch.cat([best[i], keys], dim=1) if start else keys, k)
     keys = torch.cat([nothing, *best])
     distances = (keys >> 32).int().view(torch.float32)
-    return distances.sqrt() if metric == "euclidean" else distances, keys & 0xFFFFFFFF
+    if (
+        metric == "euclidean"
+    ):  # by way of double precision: some libraries' single root is no nearest
+        distances = distances.double().sqrt().float()
+    return distances, keys & 0xFFFFFFFF
 
 
 def _prepared(rows: Float[Tensor, "n d"], name: str, metric: Metric) -> Float64[Tensor, "n d"]:

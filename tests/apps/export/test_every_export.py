@@ -19,7 +19,7 @@ import tiny
 NO_ROWS = {"cm_unet", "contrastive_ucb", "pixcell", "robustness_scaling", "ts_forecast"}
 """Their verbs do not give a row an item."""
 REFUSED = NO_ROWS | {
-    "biosignals", "clean_clip", "detector", "dna_esa", "imaginet", "mirror_bert", "point_cmae",
+    "biosignals", "clean_clip", "dna_esa", "imaginet", "mirror_bert", "point_cmae",
     "scatsimclr", "scgc",
 }  # fmt: skip
 BESIDE: dict[str, set[str]] = {}

@@ -93,3 +93,12 @@ def test_scores_that_are_no_numbers_are_refused():
         Calibration.fit(np.array([1.0, np.inf]))
     with pytest.raises(InputError, match="no benign scores"):
         Calibration.fit(np.ones(0))
+
+
+def test_a_row_summed_in_another_order_has_the_surprise_it_had():
+    scores = np.repeat(np.arange(1.0, 40.0), 20)  # the start of the tail is one of them
+    model = Calibration.fit(scores)
+    for way in (np.inf, -np.inf):
+        other = np.nextafter(scores, way)
+        np.testing.assert_allclose(model.surprise(other), model.surprise(scores), atol=1e-12)
+    assert (model.surprise(np.array([20.001])) > model.surprise(np.array([20.0]))).all()

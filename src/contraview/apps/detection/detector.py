@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from contraview.apps.detection.calibrated import AMENDMENT, Calibrated
+from contraview.apps.detection.graph import detector_graph
 from contraview.apps.detection.living.move import MOVE, Move
 from contraview.apps.detection.living.naming import NAMING, Naming
 from contraview.apps.detection.living.reserve import Reserve
@@ -17,12 +18,13 @@ from contraview.apps.detection.settings import DetectorConfig
 from contraview.apps.detection.usual import Usual
 from contraview.apps.detection.views import KINDS, View, fit_views, metric
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import Model
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.core.system import System
-from contraview.evaluation.threshold import alarms_allowed, threshold_at_fpr
+from contraview.evaluation.threshold import alarms_allowed, rows_needed, threshold_at_fpr
 from contraview.frameworks.one_class.calibration import Calibration
 from contraview.modalities.flows.data import Flows, FlowSource, read_flows
 from contraview.systems.clan import Clan
@@ -193,7 +195,7 @@ class Detector(System):
 
     def raw_views(self, matrix: Float[np.ndarray, "n d"]) -> dict[str, Float[np.ndarray, " n"]]:
         """What each view gives such rows before it is calibrated, in the view's own unit."""
-        raw = {"clan": self.clan.score_rows(torch.from_numpy(matrix))}
+        raw = {"clan": self.clan.exact_scores(torch.from_numpy(matrix))}
         for name, model in self.models.items():
             space = metric(self.clan.features, matrix) if name == "neighbours" else matrix
             raw[name] = model.score(space)
@@ -251,6 +253,15 @@ class Detector(System):
         of the false alarms that are allowed.
         """
         return self.rules_rate <= 0.1 * self.rate(max_fpr)
+
+    def graph(self) -> Graph:
+        """Columns in, `score` out, by centre, bank, tails and calibrations that are in force."""
+        self.need_fit()
+        rate = self.rate()
+        supported = rows_needed(rate) <= len(self.held_out)
+        rows = None if self.reserve is None else torch.from_numpy(self.reserve)
+        facts = {"max_fpr": rate, "threshold": self.threshold() if supported else None}
+        return detector_graph(self.clan, self.models, self.calibrations, rows, facts)
 
     def learnt(self) -> Learnt:
         """Views, calibrations, rules and the held-out benign scores."""

@@ -56,14 +56,13 @@ def onnx_model(graph: Graph, verbs: Sequence[str], metadata: Mapping[str, str]) 
         for port in inputs
     )
     with _quiet():
-        program = torch.onnx.export(
+        # Traced here, since torch.onnx would go on with axes of fixed length where tracing fails.
+        traced = torch.export.export(
             Chosen(graph.network, places).cpu().eval(),
-            tuple(torch.from_numpy(fed[port.name]) for port in inputs),
-            dynamo=True,
+            tuple(torch.from_numpy(fed[port.name].copy()) for port in inputs),
             dynamic_shapes=(shapes,),
-            opset_version=OPSET,
-            verbose=False,
         )
+        program = torch.onnx.export(traced, dynamo=True, opset_version=OPSET, verbose=False)
     assert program is not None
     model = program.model
     _name(model, inputs, outputs)

@@ -1,6 +1,7 @@
 """A raw score turned into the surprise it means on benign rows that took no part in the fit."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,10 @@ TAIL = 0.1
 """The share of calibration scores that the tail is fitted on."""
 
 FEWEST_EXCESSES = 10
+ROUNDING = 1e-9
+"""A score that is above a calibration score by less than this, or by less than this share of
+itself, counts as equal to it: it may be the same row, summed in another order.
+"""
 SHAPES = (0.05, 0.5)
 """Bounds of the tail's shape: never lighter than exponential, never of infinite variance."""
 
@@ -65,12 +70,17 @@ class Calibration:
         It never falls where the score rises. The order of rows within the calibration scores is
         that of their counts, so rows between two neighbouring calibration scores tie.
         """
-        n = len(self.ordered)
-        at_or_above = n - np.searchsorted(self.ordered, scores, side="left")
-        empirical = -np.log((at_or_above + 1) / (n + 1))
+        low = scores - ROUNDING * np.maximum(1, np.abs(scores))
+        at_or_above = len(self.ordered) - np.searchsorted(self.ordered, low, side="left")
         excess = np.maximum(scores - self.start, 0.0)
         tail = np.log1p(self.shape * excess / self.scale) / self.shape - np.log(self.share)
-        return np.where(scores > self.start, tail, empirical)
+        return np.where(low > self.start, tail, self.empirical[at_or_above])
+
+    @cached_property
+    def empirical(self) -> Float[np.ndarray, " counts"]:
+        """-log((count + 1) / (n + 1)) for every count from 0 to n."""
+        n = len(self.ordered)
+        return -np.log((np.arange(n + 1) + 1) / (n + 1))
 
     def learnt(self) -> Learnt:
         """What `restore` needs."""

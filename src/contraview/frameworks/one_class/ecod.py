@@ -60,7 +60,7 @@ class Ecod:
         return cls(learnt.arrays["ordered"], learnt.arrays["left_skewed"])
 
     @cached_property
-    def _surprise(self) -> Float[Tensor, " counts"]:
+    def surprise(self) -> Float[Tensor, " counts"]:
         """-log((count + 1) / (n + 1)) for every count from 0 to n."""
         n = self.ordered.shape[1]
         return -torch.log(torch.arange(1, n + 2, dtype=torch.float64) / (n + 1))
@@ -73,6 +73,6 @@ class Ecod:
         ordered, values = torch.from_numpy(self.ordered), rows.T.contiguous()
         up_to = torch.searchsorted(ordered, values, right=True)
         from_here = ordered.shape[1] - torch.searchsorted(ordered, values)
-        left, right = self._surprise[up_to], self._surprise[from_here]
+        left, right = self.surprise[up_to], self.surprise[from_here]
         skewed = torch.from_numpy(self.left_skewed)[:, None]
         return torch.stack([left, right, torch.where(skewed, left, right)])

@@ -77,7 +77,7 @@ class IsolationForest:
         """2^(-mean path length / expected path length), from 0 to 1: minus `score_samples`."""
         need_rows(rows, self.columns)
         feature, children = self.feature.astype(np.intp), self.children.astype(np.intp)
-        depth, lengths = self._paths
+        depth, lengths = self.paths
         mean = np.empty(len(rows))
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = np.ascontiguousarray(rows[start : start + ROWS_AT_ONCE], dtype=np.float32)
@@ -90,7 +90,7 @@ class IsolationForest:
                 node = children.take(node)
                 node += above
             mean[start : start + len(some)] = lengths.take(node).mean(axis=0)
-        return 2.0 ** (-mean / _expected_length(self.samples[:1])[0])
+        return 2.0 ** (-mean / self.expected)
 
     def learnt(self) -> Learnt:
         """What `restore` needs."""
@@ -109,8 +109,13 @@ class IsolationForest:
         """The forest that `learnt` described."""
         return cls(**learnt.arrays, **learnt.facts)
 
+    @property
+    def expected(self) -> float:
+        """The path length that a score of one half stands for."""
+        return float(_expected_length(self.samples[:1])[0])
+
     @cached_property
-    def _paths(self) -> tuple[int, Float[np.ndarray, " nodes"]]:
+    def paths(self) -> tuple[int, Float[np.ndarray, " nodes"]]:
         """The depth of the deepest leaf; for each leaf its depth plus what its rows would add."""
         inner = self.children != np.arange(len(self.children))
         if (self.children[inner] <= np.flatnonzero(inner)).any():

@@ -18,8 +18,10 @@ from contraview.modalities.flows.rows import Rows
 NUMBER = "a number as the source has it; NaN or infinite where there is none"
 NEVER_SEEN = "never seen before"
 """A category of held rows that no model knows."""
-ODD = 0.05
-"""The share of the cells of held rows that are missing, infinite or a category never seen."""
+ODD_ROWS, ODD_CELLS = 0.3, 0.1
+"""The share of held rows with cells that are missing, infinite or a category never seen, and the
+share of such cells in them.
+"""
 
 
 class Standardised(nn.Module):
@@ -86,29 +88,31 @@ def fed(features: FeatureMap, flows: Flows) -> Mapping[str, np.ndarray]:
 
 def drawn(features: FeatureMap, kind: str, count: int, seed: int) -> Flows:
     """Flows to compare on, as the features have them: each column for itself, from a normal law of
-    its benign mean and spread; one cell in twenty is missing, infinite or never seen.
+    its benign mean and spread; a part of the rows has cells that are missing, infinite or never
+    seen.
     """
     draw = numpy_generator(seed, "held flows")
     return returned(features, kind, draw.standard_normal((count, len(features.mean))), seed)
 
 
 def returned(features: FeatureMap, kind: str, matrix: Float[np.ndarray, "n d"], seed: int) -> Flows:
-    """Flows whose standardised rows are about these; one cell in twenty as in `drawn`."""
+    """Flows whose standardised rows are about these; some with odd cells as in `drawn`."""
     draw = numpy_generator(seed, "odd cells")
+    odd_rows = draw.random(len(matrix)) < ODD_ROWS
     values = matrix * features.spread + features.mean
     table: dict[str, pl.Series] = {}
     for place, name in enumerate(features.numeric):
         cells = values[:, place]
         if features.log:
             cells = np.sign(cells) * np.expm1(np.abs(cells))
-        odd = draw.random(len(cells)) < ODD
+        odd = odd_rows & (draw.random(len(cells)) < ODD_CELLS)
         cells = np.where(odd, draw.choice([np.nan, np.inf, -np.inf, 0.0], len(cells)), cells)
         table[name] = pl.Series(cells, dtype=pl.Float64)
     start = len(features.numeric)
     for name, known in features.categories.items():
         likely = values[:, start : start + len(known)].argmax(1)
         texts = np.array([*known, NEVER_SEEN, None], dtype=object)
-        odd = draw.random(len(likely)) < ODD
+        odd = odd_rows & (draw.random(len(likely)) < ODD_CELLS)
         chosen = np.where(odd, draw.integers(len(known), len(texts), len(likely)), likely)
         table[name] = pl.Series(texts[chosen].tolist(), dtype=pl.String)
         start += len(known)

@@ -1,14 +1,14 @@
 """CLAN (Wilkie, Hindy, Tachtatzis, Atkinson 2025, doi:10.1109/CSR64739.2025.11129979)."""
 
 from collections.abc import Sequence
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph
@@ -61,6 +61,7 @@ class Clan(System):
     centroid: Centroid
     kind: str
     naming: AttackNaming | None = None
+    _exact: tuple[nn.Module, nn.Module] | None = None
 
     @classmethod
     def describe(cls, data: Any) -> list[str]:
@@ -196,6 +197,24 @@ class Clan(System):
     def score_rows(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, " n"]:
         """`score`, for rows that are standardised already."""
         return self.centroid.score(self.embed_rows(rows))
+
+    @torch.inference_mode()
+    def exact_scores(self, rows: Float[Tensor, "n d"]) -> Float[np.ndarray, " n"]:
+        """`score_rows` in double precision: a flow's score does not depend on its batch.
+
+        A product in single precision may differ in its last digit between heights of a matrix.
+        """
+        encoder = self.exact_encoder
+        parts = [encoder(part.double()) for part in rows.split(SCORING_BATCH)]
+        return self.centroid.score(torch.cat(parts).numpy())
+
+    @property
+    def exact_encoder(self) -> nn.Module:
+        """The encoder in double precision; made once."""
+        if self._exact is None or self._exact[0] is not self.encoder:
+            with torch.inference_mode(False):
+                self._exact = self.encoder, deepcopy(self.encoder).double().eval()
+        return self._exact[1]
 
     def classify(self, flows: Any, /) -> Float[np.ndarray, "n c"]:
         """The probability of each of `classes` for each flow; after `finetune`."""
