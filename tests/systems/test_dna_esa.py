@@ -219,7 +219,7 @@ def test_byte_pair_tokens_are_saved_and_loaded(tmp_path):
 
 
 @LANCE
-def test_a_store_on_disk_finds_what_memory_finds(tmp_path):
+def test_a_store_on_disk_finds_what_memory_finds(tmp_path, monkeypatch):
     knobs = KNOBS | {"steps": 0, "store": str(tmp_path / "store")}
     system = DnaEsa(**KNOBS | {"steps": 0}).fit(data(), run=Run(seed=0))
     stored = DnaEsa(**knobs).fit(data(), run=Run(seed=0))
@@ -237,6 +237,8 @@ def test_a_store_on_disk_finds_what_memory_finds(tmp_path):
     with pytest.raises(InputError, match="holds other vectors than this model's"):
         contraview.load(folder)
     shutil.rmtree(tmp_path / "store")
+    monkeypatch.setenv("RANK", "1")
+    stored.index.vectors.write(np.ones((2, 4), np.float32), "of another process")
     with pytest.raises(InputError, match="no such folder"):
         contraview.load(folder)
 

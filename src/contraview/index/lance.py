@@ -8,6 +8,7 @@ import pyarrow as pa
 from jaxtyping import Float, Float32, Int64
 
 from contraview.core.errors import ContraviewError, InputError
+from contraview.core.processes import is_main
 
 TABLE: Final = "vectors"
 
@@ -35,7 +36,12 @@ class LanceStore:
         self._connect = lancedb.connect
 
     def write(self, vectors: Float[np.ndarray, "n d"], mark: str) -> None:
-        """Replace what the store holds. ``mark`` says what it was made from (see `need`)."""
+        """Replace what the store holds. ``mark`` says what it was made from (see `need`).
+
+        Of several processes the main one writes.
+        """
+        if not is_main():
+            return
         width = vectors.shape[1]
         flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
         table = pa.table(
