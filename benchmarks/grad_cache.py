@@ -22,7 +22,7 @@ from typing import Any
 
 BATCH = 1024
 SIDE = 32
-CHUNKS = (BATCH, 512, 256, 128, 64, 32)  # BATCH: all at once
+CHUNKS = (BATCH, 256, 128, 64)  # BATCH: all at once
 ROUNDS = 3
 
 
