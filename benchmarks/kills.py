@@ -197,6 +197,29 @@ def killed(slug: str, kills: int, run: Commands, folder: Path, **changes: int) -
     }
 
 
+def as_table(figures: dict[str, Any]) -> str:
+    """The figures as the documentation shows them."""
+    head = (
+        "| fit | kills in training, checkpoint, save | went on from | half-written files | "
+        "folder held | bit-identical | CPU s, all and uninterrupted |"
+    )
+    lines = [head, "|---|---|---|---:|---|---|---|"]
+    for slug, each in figures.items():
+        if slug == "machine":
+            continue
+        kills = ", ".join(str(each["while"][name]) for name in ("training", "checkpoint", "save"))
+        models = ", ".join(
+            f"{name} {number}" for name, number in each["model after a kill"].items()
+        )
+        cpu = each["cpu seconds"]
+        lines.append(
+            f"| {slug} | {kills} | {each['different checkpoints gone on from']} steps "
+            f"| {each['files left half-written']} | {models} "
+            f"| {'yes' if each['bit-identical'] else 'no'} | {cpu['all']}, {cpu['uninterrupted']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter

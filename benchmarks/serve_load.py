@@ -250,6 +250,21 @@ def measure(folder: Path, seconds: int, stops: int = 5) -> dict[str, Any]:
     }
 
 
+def as_table(measured: dict[str, Any]) -> str:
+    """Load as the documentation shows it."""
+    names = ("200", "503", "503 without Retry-After", "other status", "connection errors")
+    lines = [
+        f"| | connections | {' | '.join(names)} | p50 ms | p99 ms |",
+        "|---|" + "---:|" * (len(names) + 3),
+    ]
+    for phase in ("below saturation", "above saturation"):
+        for kind in ("scoring", "queries"):
+            each = measured[phase][kind]
+            cells = [each["connections"], *(each[n] for n in (*names, "p50 ms", "p99 ms"))]
+            lines.append(f"| {phase}, {kind} | {' | '.join(f'{cell:,}' for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
