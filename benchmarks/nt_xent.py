@@ -9,6 +9,12 @@ time of the rounds after the first, and how far all of them raised the process's
 size (gradients and all intermediate results, but not the two views themselves). Float32,
 temperature 0.1, dimension 128, one thread.
 
+Beside that, how far both are from float64 on the full matrix: the largest error of the loss, and of
+the gradient's norm, as a share of what is allowed. Allowed is 1e-6 times max(1, loss / temperature)
+for the loss; for the norm 1e-4 of it where the loss is above 1e-3, else 1e-6. Over six temperatures
+from .01 to 1, two batches, and views that are unrelated, noisy copies, or all-negative (every row's
+cosine to every other is below zero).
+
 lightly's module NTXentLoss runs as it is installed. Its packages' __init__ files, which import
 torchvision and the rest of lightly, are passed by, and the one name that its module reaches from
 torchvision, StochasticDepth (unused by this loss), is stubbed: torchvision breaks a CPU torch 2.13.
@@ -31,7 +37,7 @@ TEMPERATURE = 0.1
 ROUNDS = {512: 30, 2048: 9, 8192: 2}  # timed forward-and-backward rounds in one process
 
 
-def lightly_loss() -> Callable[..., Any]:
+def lightly_loss(temperature: float = TEMPERATURE) -> Callable[..., Any]:
     from importlib.metadata import distribution
 
     import torch
@@ -46,15 +52,15 @@ def lightly_loss() -> Callable[..., Any]:
     sys.modules |= {"torchvision": torchvision, "torchvision.ops": ops}
     from lightly.loss.ntx_ent_loss import NTXentLoss
 
-    return NTXentLoss(temperature=TEMPERATURE)
+    return NTXentLoss(temperature=temperature)
 
 
-def contraview_loss() -> Callable[..., Any]:
+def contraview_loss(temperature: float = TEMPERATURE) -> Callable[..., Any]:
     from functools import partial
 
     from contraview.objectives import nt_xent
 
-    return partial(nt_xent, temperature=TEMPERATURE)
+    return partial(nt_xent, temperature=temperature)
 
 
 def measure(side: str, batch: int) -> dict[str, float]:
@@ -91,16 +97,62 @@ def measure(side: str, batch: int) -> dict[str, float]:
     }
 
 
+def accuracy(side: str) -> dict[str, float]:
+    """The largest errors of one side, as shares of what is allowed."""
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    torch.set_num_threads(1)
+    module = {"lightly": lightly_loss, "contraview": contraview_loss}[side]
+    generator = torch.Generator().manual_seed(0)
+
+    def cases(n: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        first, noise = (torch.randn(n, DIMENSION, generator=generator) for _ in range(2))
+        corners = torch.eye(DIMENSION) - 1.01 / DIMENSION  # a simplex, its rows as far as can be
+        corners += 1e-3 / DIMENSION * torch.randn(corners.shape, generator=generator)
+        halves = corners.chunk(2)
+        return [(first, noise), (first, first + 0.1 * noise), (halves[0], halves[1])]
+
+    def of(loss: Callable[..., torch.Tensor], views: tuple[torch.Tensor, ...]) -> list[float]:
+        views = tuple(view.detach().requires_grad_() for view in views)
+        found = loss(*views)
+        slopes = torch.autograd.grad(found, views)
+        return [found.item(), torch.cat(slopes).double().norm().item()]
+
+    worst = {"loss": 0.0, "gradient_norm": 0.0}
+    for temperature in (0.01, 0.02, 0.05, 0.1, 0.5, 1.0):
+
+        def exact(a: torch.Tensor, b: torch.Tensor, t: float = temperature) -> torch.Tensor:
+            z = normalize(torch.cat([a, b]))
+            logits = (z @ z.T / t).fill_diagonal_(-torch.inf)
+            return cross_entropy(logits, torch.arange(len(z)).roll(len(a)))
+
+        for views in (*cases(64), *cases(512)):
+            loss, norm = of(module(temperature), views)
+            true, true_norm = of(exact, tuple(view.double() for view in views))
+            allowed = 1e-4 * true_norm if true > 1e-3 else 1e-6
+            errors = {
+                "loss": abs(loss - true) / (1e-6 * max(1, true / temperature)),
+                "gradient_norm": abs(norm - true_norm) / allowed,
+            }
+            worst = {name: max(worst[name], errors[name]) for name in worst}
+    return {name: round(share, 3) for name, share in worst.items()}
+
+
 def compare(peer_python: str, repeats: int) -> dict[str, Any]:
     pythons = {"contraview": sys.executable, "lightly": peer_python}
+
+    def child(side: str, *asked: str) -> dict[str, float]:
+        command = [pythons[side], __file__, "--measure", side, *asked]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(done.stdout)
+
     rows = []
     for batch in ROUNDS:
         runs: dict[str, list[dict[str, float]]] = {side: [] for side in pythons}
         for _ in range(repeats):
-            for side, python in pythons.items():
-                command = [python, __file__, "--measure", side, "--batch", str(batch)]
-                done = subprocess.run(command, check=True, capture_output=True, text=True)
-                runs[side].append(json.loads(done.stdout))
+            for side in pythons:
+                runs[side].append(child(side, "--batch", str(batch)))
         row: dict[str, Any] = {"batch": batch, "logits": f"{2 * batch} x {2 * batch}"}
         for side, found in runs.items():
             row[side] = {name: statistics.median(run[name] for run in found) for name in found[0]}
@@ -115,6 +167,7 @@ def compare(peer_python: str, repeats: int) -> dict[str, Any]:
         "processes_each": repeats,
         "statistic": "median over processes of the median over rounds",
         "rows": rows,
+        "largest error as a share of what is allowed": {side: child(side) for side in pythons},
     }
 
 
@@ -127,7 +180,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, choices=list(ROUNDS), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        print(json.dumps(measure(asked.measure, asked.batch)))
+        found = measure(asked.measure, asked.batch) if asked.batch else accuracy(asked.measure)
+        print(json.dumps(found))
         return
     if not asked.peer_python:
         parser.error("--peer-python: expected the python of an environment with lightly")

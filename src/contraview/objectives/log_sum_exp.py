@@ -84,17 +84,7 @@ class _Logits:
     def __init__(self, pairs: Pairs, left_out: Tensor | None, weights: Tensor | None) -> None:
         self.pairs, self.weights = pairs, weights
         self.bounded = weights is None and _largest_product(pairs) <= LARGEST_UNSHIFTED * 1.0001
-        self.left_out = ()
-        self.touched = [[False] * len(pairs.key_blocks)] * len(pairs.query_blocks)
-        if left_out is not None:
-            self.left_out = left_out.split(pairs.size)
-            # Only the tiles that hold such a pair pay for masking it.
-            touched = left_out.new_zeros(
-                (len(pairs.query_blocks), len(pairs.key_blocks)), dtype=torch.bool
-            )
-            rows = torch.arange(len(left_out), device=left_out.device)[:, None]
-            touched[rows // pairs.size, left_out // pairs.size] = True
-            self.touched = touched.tolist()
+        self.left_out = {} if left_out is None else _by_tile(pairs, left_out)
 
     def of(self, tile: Tile) -> Tensor:
         logits = self.pairs.products(tile, LOG2_E)
@@ -102,11 +92,24 @@ class _Logits:
         if self.weights is not None:
             top, left = tile.row * size, tile.column * size
             logits += self.weights[top : top + size, left : left + size].log2()
-        if self.touched[tile.row][tile.column]:
-            positions = self.left_out[tile.row] - tile.column * size
-            row, k = ((positions >= 0) & (positions < size)).nonzero(as_tuple=True)
-            logits[row, positions[row, k]] = -torch.inf
+        left_out = self.left_out.get((tile.row, tile.column))
+        if left_out is not None:
+            logits.view(-1).index_fill_(0, left_out, -torch.inf)
         return logits
+
+
+def _by_tile(pairs: Pairs, left_out: Tensor) -> dict[tuple[int, int], Tensor]:
+    """Where the pairs to leave out lie in their tiles, read row by row; only these pay for them."""
+    size, columns = pairs.size, len(pairs.key_blocks)
+    row = torch.arange(len(left_out), device=left_out.device)[:, None]
+    column = left_out // size
+    width = (len(pairs.keys) - column * size).clamp(max=size)
+    place = (row % size) * width + left_out % size
+    tile, order = (row // size * columns + column).flatten().sort()
+    numbers, counts = tile.unique_consecutive(return_counts=True)
+    places = place.flatten()[order].split(counts.tolist())
+    found = zip(numbers.tolist(), places, strict=True)
+    return {divmod(number, columns): part for number, part in found}
 
 
 def _largest_product(pairs: Pairs) -> float:
