@@ -66,6 +66,10 @@ class System(ABC):
         """The user's data, read by the settings that the system's own data was read by."""
         return self.source.read(data)
 
+    def stream(self, data: Any) -> Any:
+        """As `read`, for a single pass over its ``parts``: what may stay on disk stays there."""
+        return getattr(self.source, "stream", self.source.read)(data)
+
     def save(self, folder: Path | str) -> Path:
         """Write the fitted system to a folder that `contraview.load` reads.
 

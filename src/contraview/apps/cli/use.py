@@ -39,7 +39,7 @@ def run(verb: str, arguments: list[str]) -> int:
         raise InputError(f"contraview {verb}: --ray writes to a file; expected --out as well")
     need_table_name(chosen.out)
     system = loaded(verb, chosen.model)
-    data = system.read(chosen.data)
+    data = system.stream(chosen.data)
     if chosen.ray is None:
         tables = (answered(verb, system, part) for part in data.parts())
     else:

@@ -63,12 +63,23 @@ class CaptionedSource(ImageSource):
         Args:
             source: `Texts`, ``.txt`` files, ``text:...``, or what `read_images` takes.
         """
-        if isinstance(source, Texts):
-            return source
-        named = [source] if isinstance(source, str | Path) else source
-        if isinstance(named, list | tuple) and named and all(map(_is_text, named)):
-            return Texts(tuple(line for each in named for line in _lines(each)))
-        return replace(super().read(source), caption=self.captions)
+        texts = _texts(source)
+        return replace(super().read(source), caption=self.captions) if texts is None else texts
+
+    def stream(self, source: Any) -> Any:
+        """As `read`, for a single pass; see `ImageSource.stream`."""
+        texts = _texts(source)
+        return replace(super().stream(source), caption=self.captions) if texts is None else texts
+
+
+def _texts(source: Any) -> Texts | None:
+    """The texts that ``source`` is or names; None where it is something else."""
+    if isinstance(source, Texts):
+        return source
+    named = [source] if isinstance(source, str | Path) else source
+    if isinstance(named, list | tuple) and named and all(map(_is_text, named)):
+        return Texts(tuple(line for each in named for line in _lines(each)))
+    return None
 
 
 def _is_text(source: Any) -> bool:

@@ -54,7 +54,7 @@ class Images:
 
     def parts(self) -> Iterator["Images"]:
         """The images in order, some 64 MB of pixels at a time."""
-        step = max(PART_BYTES // max(int(np.prod(self.shape)), 1), 1)
+        step = part_length(self.shape)
         for start in range(0, len(self), step):
             yield self.take(np.arange(start, min(start + step, len(self))))
 
@@ -130,6 +130,11 @@ class Images:
         return lines
 
 
+def part_length(shape: Sequence[int]) -> int:
+    """How many images of a shape make one part."""
+    return max(PART_BYTES // max(int(np.prod(shape)), 1), 1)
+
+
 def _said(shape: Sequence[int]) -> str:
     channels, height, width = shape
     colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} bands")
@@ -160,6 +165,12 @@ class ImageSource(Config):
     def read(self, source: Any) -> Images:
         """The images of ``source``; see `read_images`."""
         return source if isinstance(source, Images) else self.of_parts(take_in(source, self.images))
+
+    def stream(self, source: Any) -> Any:
+        """As `read`, for a single pass: what can be decoded part by part is not yet decoded."""
+        from contraview.modalities.images.streamed import StreamedImages
+
+        return source if isinstance(source, Images) else StreamedImages.of(source, self)
 
     def of_parts(self, parts: Sequence[Part]) -> Images:
         """All parts as one."""

@@ -62,7 +62,10 @@ class Header:
 def header(path: Path) -> Header:
     """Colour and size of an image file, as it is meant to be seen."""
     with _opened(path) as image:
-        sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        try:  # of PNG the whole file is read for this
+            sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        except (OSError, SyntaxError, ValueError) as error:
+            raise InputError(f"{path}: damaged: {error}; expected a whole image") from None
         width, height = image.size[::-1] if sideways else image.size
         return Header(image.mode in _GREY, width, height)
 

@@ -76,6 +76,16 @@ class Part:
         for path, each in zip(self.files, self.headers, strict=True):
             yield each.height, each.width, str(path)
 
+    def cut(self, start: int, stop: int) -> "Part":
+        """Its images from number ``start`` to before ``stop``, without what else came with them."""
+        return Part(
+            self.where,
+            self.table[start:stop],
+            files=self.files[start:stop],
+            pixels=None if self.pixels is None else self.pixels[start:stop],
+            root=self.root,
+        )
+
     def write(self, room: UInt8[np.ndarray, "n c h w"], frame: Frame) -> None:
         """Put the pixels, in colour or grey and in the frame, where there is room for them."""
         channels = room.shape[1]
@@ -114,20 +124,39 @@ def gathered(
     Raises:
         InputError: a file is damaged, or sizes differ and the frame names none.
     """
+    return filled(parts, shape_of(parts, channels, frame), frame)
+
+
+def shape_of(parts: Sequence[Part], channels: int | None, frame: Frame) -> tuple[int, int, int]:
+    """Channels, height and width of the images of all parts, from the heads of their files.
+
+    Raises:
+        InputError: a file is no image, or sizes differ and the frame names none.
+    """
     channels = channels or (1 if all(part.grey for part in parts) else 3)
     if frame.size is not None:
-        height = width = frame.size
-    else:
-        sizes = (each for part in parts for each in part.sizes())
-        height, width, first = next(sizes)
-        for other in sizes:
-            if other[:2] != (height, width):
-                raise InputError(
-                    f"{other[2]}: {other[1]} x {other[0]} pixels, but {first} has {width} x "
-                    f"{height}; expected one size, or --size to bring them to one"
-                )
+        return channels, frame.size, frame.size
+    sizes = (each for part in parts for each in part.sizes())
+    height, width, first = next(sizes)
+    for other in sizes:
+        if other[:2] != (height, width):
+            raise InputError(
+                f"{other[2]}: {other[1]} x {other[0]} pixels, but {first} has {width} x "
+                f"{height}; expected one size, or --size to bring them to one"
+            )
+    return channels, height, width
+
+
+def filled(
+    parts: Sequence[Part], shape: tuple[int, int, int], frame: Frame
+) -> UInt8[np.ndarray, "n c h w"]:
+    """The pixels of all parts, whose images are known to have one shape.
+
+    Raises:
+        InputError: a file is damaged.
+    """
     counts = [part.table.height for part in parts]
-    room = _room((sum(counts), channels, height, width))
+    room = _room((sum(counts), *shape))
     start = 0
     for part, count in zip(parts, counts, strict=True):
         part.write(room[start : start + count], frame)

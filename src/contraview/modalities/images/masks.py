@@ -40,6 +40,10 @@ class MaskedSource(ImageSource):
         found = [mask for part in parts for mask in _masks(part, self.masks, frame)]
         return with_masks(images, found, self.masks)
 
+    def stream(self, source: Any) -> Images:
+        """As `read`: what the values of masks mean is known once all of them are."""
+        return self.read(source)
+
 
 def read_masked(source: Any, masks: Any = None) -> Images:
     """Read images, and their masks where they are given.

@@ -40,6 +40,10 @@ class TileSource(ImageSource):
         tiles = tiles_of(whole, self.tile, Frame(self.size, self.fit))
         return textured(tiles, self.texture)
 
+    def stream(self, source: Any) -> Images:
+        """As `read`: how many tiles there are is known once all of them are."""
+        return self.read(source)
+
 
 def read_tiles(source: Any, settings: TileSource | None = None, **knobs: Any) -> Images:
     """Read tiles; see `TileSource` for ``knobs`` and `read_images` for ``source``.
