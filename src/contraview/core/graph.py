@@ -44,6 +44,7 @@ class Graph:
         outputs: what it gives, by the verb whose answer each is.
         feed: from data as the system's reader gives it to the inputs, by name.
         held: so many items for a seed, as the verbs take them, on which the graph can be compared.
+        shortest: of an axis of any length, how long it has to be where that is more than 1.
         facts: what else its user needs: classes, a threshold, a tokeniser; JSON values.
     """
 
@@ -53,6 +54,7 @@ class Graph:
     feed: Callable[[Any], Mapping[str, np.ndarray]]
     held: Callable[[int, int], Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    shortest: Mapping[str, int] = field(default_factory=dict)
 
 
 @runtime_checkable

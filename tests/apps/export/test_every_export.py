@@ -18,18 +18,29 @@ import tiny
 
 NO_ROWS = {"cm_unet", "contrastive_ucb", "pixcell", "robustness_scaling", "ts_forecast"}
 """Their verbs do not give a row an item."""
-REFUSED = NO_ROWS | {
-    "biosignals", "clean_clip", "dna_esa", "imaginet", "mirror_bert", "point_cmae",
-    "scatsimclr", "scgc",
-}  # fmt: skip
-BESIDE: dict[str, set[str]] = {}
+REFUSED = NO_ROWS | {"scatsimclr", "scgc"}
+BESIDE = {"biosignals": {"regress"}}
 """Verbs that are left out of a graph."""
-WRITTEN = [entry.slug for entry in ENTRIES if entry.built and entry.slug not in REFUSED]
+ALIKE = {"g_simclr", "genview", "hallucinator", "mlvgm_views", "moco", "simsiam"}
+"""Their graph is SimCLR's, line by line: once a night is enough."""
+WRITTEN = [
+    pytest.param(entry.slug, marks=[pytest.mark.nightly] if entry.slug in ALIKE else [])
+    for entry in ENTRIES
+    if entry.built and entry.slug not in REFUSED
+]
 
 
 def fitted(entry):
     asked = tiny.of(entry.slug)
     return asked.fit(entry.load_class()(**asked.knobs), Run(seed=0))
+
+
+def can(system, verb):
+    """Whether the fitted system answers; `classify` needs classes that were learnt."""
+    try:
+        return verb != "classify" or len(system.classes) > 1
+    except InputError:
+        return False
 
 
 @pytest.mark.parametrize("slug", sorted(REFUSED))
@@ -44,8 +55,8 @@ def test_the_file_gives_the_answers_of_the_verbs(slug, tmp_path):
     entry, asked, path = find(slug), tiny.of(slug), tmp_path / "model.onnx"
     system = fitted(entry)
     graph = graph_of(system)
-    learnt = {v for v in entry.verbs.split() if v in ROW_WISE and (v != "classify" or asked.labels)}
-    assert set(graph.outputs) == learnt - BESIDE.get(slug, set())
+    verbs = {verb for verb in entry.verbs.split() if verb in ROW_WISE and can(system, verb)}
+    assert set(graph.outputs) == verbs - BESIDE.get(slug, set())
     export(system, path)
     assert list(tmp_path.iterdir()) == [path]
     session = session_of(str(path))

@@ -76,8 +76,6 @@ def graph_of(system: Any) -> Graph:
     """
     if isinstance(system, Exports):
         return system.graph()
-    if any(hasattr(system, verb) for verb in ROW_WISE):
-        raise InputError(f"{system.slug}: this version writes no graph of it")
     raise InputError(
         f"{system.slug}: has none of {', '.join(ROW_WISE)}, the verbs that give a row an item: "
         "no graph can answer for it"

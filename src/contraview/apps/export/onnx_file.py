@@ -50,7 +50,9 @@ def onnx_model(graph: Graph, verbs: Sequence[str], metadata: Mapping[str, str]) 
     places = [list(graph.outputs).index(verb) for verb in verbs]
     fed = as_numbers(inputs, graph.feed(graph.held(EXAMPLES, 0)))
     names = {axis for port in inputs for axis in port.shape if isinstance(axis, str)}
-    axes: dict[str | int, Any] = {name: torch.export.Dim(name) for name in names}
+    axes: dict[str | int, Any] = {
+        name: torch.export.Dim(name, min=graph.shortest.get(name, 1)) for name in names
+    }
     shapes = tuple(
         {place: axes[axis] for place, axis in enumerate(port.shape) if axis in axes}
         for port in inputs

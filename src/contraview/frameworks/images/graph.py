@@ -62,13 +62,14 @@ def image_graph(
     classes: Sequence[str] = (),
     *,
     several: bool = False,
+    meaning: str = "one vector an image, not normalised",
 ) -> Graph:
     """The graph of an encoder of 8-bit images of ``shape``, and of what reads classes off it."""
-    vectors = deepcopy(vectors).cpu()
+    network = FromPixels(deepcopy(vectors).cpu(), deepcopy(readout))
     return Graph(
-        network=FromPixels(vectors, readout),
+        network=network,
         inputs=(Port("pixels", "uint8", ("n", *shape), FIT),),
-        outputs=image_outputs(shape, vectors, classes, several=several),
+        outputs=image_outputs(shape, network, classes, meaning, several=several),
         feed=lambda images: {"pixels": np.ascontiguousarray(images.pixels)},
         held=lambda count, seed: Images(drawn_pixels(count, shape, seed), numbered(count)),
         facts={"classes": list(classes)} if classes else {},
@@ -77,17 +78,24 @@ def image_graph(
 
 @torch.no_grad()
 def image_outputs(
-    shape: tuple[int, int, int], vectors: nn.Module, classes: Sequence[str], *, several: bool
+    shape: tuple[int, int, int],
+    network: nn.Module,
+    classes: Sequence[str],
+    meaning: str,
+    *,
+    several: bool,
 ) -> Mapping[str, Port]:
     """The ports of vectors and, where there are any, of classes."""
-    width = vectors.eval()(torch.zeros(1, *shape)).shape[1]
-    outputs = {
-        "embed": Port("embedding", "float32", ("n", width), "one vector an image, not normalised")
-    }
+    found = network(torch.zeros(1, *shape, dtype=torch.uint8))
+    outputs = {"embed": Port("embedding", "float32", ("n", found[0].shape[1]), meaning)}
     if classes:
         sums = "each class for itself" if several else "they sum to 1"
+        double = found[1].dtype == torch.float64
         outputs["classify"] = Port(
-            "probability", "float64", ("n", len(classes)), f"of each of `classes`; {sums}"
+            "probability",
+            "float64" if double else "float32",
+            ("n", len(classes)),
+            f"of each of `classes`; {sums}",
         )
     return outputs
 

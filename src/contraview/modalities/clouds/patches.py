@@ -12,8 +12,8 @@ def farthest_points(points: Float[Tensor, "n p 3"], count: int) -> Int[Tensor, "
     points (the official code begins with the first of the list); each further one has the largest
     distance to those chosen so far (Eldar et al. 1997). ``count`` must not exceed p.
     """
-    clouds = torch.arange(len(points), device=points.device)
-    chosen = torch.empty(len(points), count, dtype=torch.long, device=points.device)
+    clouds = torch.arange(points.shape[0], device=points.device)
+    chosen = torch.empty(points.shape[0], count, dtype=torch.long, device=points.device)
     apart = (points - points.mean(1, keepdim=True)).square().sum(2)
     nearest = torch.full_like(apart, torch.inf)
     for i in range(count):
@@ -28,7 +28,7 @@ def patches(
     points: Float[Tensor, "n p 3"], count: int, size: int
 ) -> tuple[Float[Tensor, "n count size 3"], Float[Tensor, "n count 3"]]:
     """``count`` patches of the ``size`` points nearest to a centre, relative to it; the centres."""
-    clouds = torch.arange(len(points), device=points.device)[:, None]
+    clouds = torch.arange(points.shape[0], device=points.device)[:, None]
     centres = points[clouds, farthest_points(points, count)]
     members = torch.cdist(centres, points).topk(size, largest=False).indices
     return points[clouds[:, :, None], members] - centres[:, :, None], centres

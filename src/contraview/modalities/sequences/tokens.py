@@ -5,7 +5,7 @@ Number 0 is padding, 1 the mask, 2 what holds an unknown base; ordinary tokens f
 
 import json
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import polars as pl
@@ -37,6 +37,10 @@ class Tokens(Protocol):
 
     def most(self, bases: int) -> int:
         """The most tokens that so many bases can give."""
+        ...
+
+    def described(self) -> dict[str, Any]:
+        """What somebody without this library needs to encode as this does."""
         ...
 
     def learnt(self) -> Learnt:
@@ -74,6 +78,11 @@ class Kmers:
         codes[(windows == UNKNOWN).any(2)] = ODD
         codes[np.arange(codes.shape[1]) >= counts[:, None]] = 0
         return torch.from_numpy(codes)
+
+    def described(self) -> dict[str, Any]:
+        """k, stride, and the letters that are the digits of a k-mer's number, plus ``first``."""
+        told = {"k": self.k, "stride": self.stride, "letters": BASES.decode()}
+        return told | {"first": FIRST, "unknown": ODD}
 
     def learnt(self) -> Learnt:
         """Nothing."""
@@ -123,6 +132,10 @@ class BytePairs:
         for row, each in zip(rows, encoded, strict=True):
             row[: len(each)] = each.ids
         return torch.from_numpy(rows)
+
+    def described(self) -> dict[str, Any]:
+        """The tokeniser as the library `tokenizers` reads it; letters other than ACGT are N."""
+        return json.loads(self._tokenizer.to_str())
 
     def learnt(self) -> Learnt:
         """The pieces in order of their numbers, and the pairs in the order they are joined."""

@@ -1,8 +1,9 @@
 """Strings to token numbers: WordPiece as BERT has it, with a vocabulary learnt from the lines."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -96,6 +97,11 @@ class Pieces:
         for row, each in zip(rows, encoded, strict=True):
             row[: len(each)] = each.ids
         return torch.from_numpy(rows)
+
+    def described(self, length: int) -> dict[str, Any]:
+        """The tokeniser as the library `tokenizers` reads it, for rows of at most ``length``."""
+        self._tokenizer.enable_truncation(length)
+        return json.loads(self._tokenizer.to_str())
 
     def table(self) -> pl.DataFrame:
         """The vocabulary as it is stored: one piece a row, in order of their numbers."""

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import nn
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.system import System
@@ -25,6 +26,7 @@ from contraview.networks.fresh import fresh
 from contraview.networks.mlp import mlp
 from contraview.pairing.groups import pairs_within_groups
 from contraview.systems.biosignals.config import PAPER, BiosignalsConfig
+from contraview.systems.biosignals.graph import segment_graph
 from contraview.systems.biosignals.pairs import half_loss, pair_views
 from contraview.training.loop import train
 from contraview.training.schedule import Schedule
@@ -258,6 +260,12 @@ class Biosignals(System):
             return nn.Sequential(encoder, mlp(encoder.outputs, knobs.hidden, knobs.outputs))
 
         return fresh(make, seed, "network")
+
+    def graph(self) -> Graph:
+        """Segments in, `embed` out; `regress` averages a subject's segments and stays here."""
+        self.need_fit()
+        encoder = self.network[0]  # pyright: ignore[reportIndexIssue]
+        return segment_graph(encoder, encoder.outputs, self.channels, self.window)
 
     def learnt(self) -> Learnt:
         """Encoder, projection, and the probe where labels were learnt."""

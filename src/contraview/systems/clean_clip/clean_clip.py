@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import nn
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import read_model
 from contraview.core.run import Run
@@ -17,6 +18,7 @@ from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import labels_of
 from contraview.evaluation.zero_shot import class_vectors, zero_shot
+from contraview.frameworks.images.graph import image_graph
 from contraview.frameworks.towers import Towers, clamp_scale
 from contraview.index.exact import nearest
 from contraview.modalities.images.caption_nets import CaptionEncoder
@@ -26,6 +28,7 @@ from contraview.modalities.images.nets import ImageEncoder
 from contraview.networks.fresh import fresh
 from contraview.systems.clean_clip.audit import audited
 from contraview.systems.clean_clip.config import NETWORK, PRESETS, CleanClipConfig
+from contraview.systems.clean_clip.graph import ByName, ImageTower
 from contraview.systems.clean_clip.objective import CleanLoss
 from contraview.training.loop import train
 from contraview.training.samplers import epochs
@@ -229,6 +232,15 @@ class CleanClip(System):
         """
         self.need_fit()
         return audited(self, _pairs(self.read(images)))
+
+    def graph(self) -> Graph:
+        """Pixels in, the image tower's `embed` and, where classes have names, `classify` out."""
+        self.need_fit()
+        named, readout = self.classes if len(self.classes) > 1 else (), None
+        if named:
+            readout = ByName(self.class_vectors(), self.model.log_scale.detach().exp().item())
+        meaning = "one unit vector an image; texts stay with contraview"
+        return image_graph(self.shape, ImageTower(self.model), readout, named, meaning=meaning)
 
     def learnt(self) -> Learnt:
         """Both towers with their scale, and the names of classes."""

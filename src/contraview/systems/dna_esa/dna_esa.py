@@ -10,10 +10,13 @@ from jaxtyping import Float, Float32, Int, Int64, UInt8
 from torch import Tensor
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
+from contraview.core.seeds import numpy_generator
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
+from contraview.frameworks.token_graph import token_graph
 from contraview.frameworks.two_view import two_view
 from contraview.modalities.sequences import sam
 from contraview.modalities.sequences.crops import CropInCrop, cut, substituted
@@ -259,6 +262,24 @@ class DnaEsa(System):
             self.index.reference if reference is None else _reference(read_sequences(reference))
         )
         return sam.header(list(chosen.names), chosen.lengths.tolist())
+
+    def graph(self) -> Graph:
+        """Token numbers in, `embed` out; the metadata says how bases become tokens."""
+        self.need_fit()
+        return token_graph(
+            self.encoder,
+            self.tokens.most(self.config.longest),
+            lambda data: self.tokens.encode(self._bases(self.read(data))),
+            self._held,
+            {"tokens": self.tokens.described()},
+            to_unit=True,
+        )
+
+    def _held(self, count: int, seed: int) -> Sequences:
+        """Bases in no order, some unknown."""
+        draw = numpy_generator(seed, "held sequences")
+        lengths = draw.integers(1, self.config.longest + 1, min(count, 200))
+        return read_sequences(["".join(draw.choice(list("ACGTACGTACGTN"), n)) for n in lengths])
 
     def learnt(self) -> Learnt:
         """Tokens, weights, the reference and, without a store on disk, its vectors."""

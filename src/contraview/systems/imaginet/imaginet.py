@@ -10,17 +10,20 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator, torch_generator
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import labels_of
+from contraview.frameworks.images.graph import image_graph
 from contraview.modalities.images.data import Images, ImageSource, read_images
 from contraview.networks.fresh import fresh
 from contraview.systems.imaginet.config import PRESETS, ImagiNetConfig
 from contraview.systems.imaginet.curve import curve
 from contraview.systems.imaginet.encoder import UNKNOWN, ExitEncoder, detector_loss, laundered
+from contraview.systems.imaginet.graph import Calibrated, Features
 from contraview.systems.imaginet.heads import Head
 from contraview.training.loop import train
 from contraview.training.samplers import epochs
@@ -256,6 +259,12 @@ class ImagiNet(System):
         images = read_images(images)
         names = images.labels()
         return curve(self, images.take(np.flatnonzero(names != "")), names[names != ""])
+
+    def graph(self) -> Graph:
+        """Pixels in, the vectors of `embed` and real or synthetic by `classify` out."""
+        self.need_fit()
+        origin = Calibrated(self.origin, len(self.classes))
+        return image_graph(self.shape, Features(self.encoder), origin, self.classes)
 
     def learnt(self) -> Learnt:
         """Encoder, classifiers, threshold."""

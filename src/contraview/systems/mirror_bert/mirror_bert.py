@@ -10,12 +10,15 @@ from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.model_folder import read_model
 from contraview.core.run import Run
+from contraview.core.seeds import numpy_generator
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
 from contraview.frameworks.masked_language import Masking, masked_language
+from contraview.frameworks.token_graph import token_graph
 from contraview.frameworks.two_view import two_view
 from contraview.index.exact import nearest
 from contraview.modalities.text.data import TextSource, read_texts
@@ -241,6 +244,26 @@ class MirrorBert(System):
         bank, asked = (torch.from_numpy(self.embed(each)) for each in (among, queries))
         apart, found = nearest(bank, asked, k, metric="cosine")
         return found.numpy(), 1 - apart.numpy()
+
+    def graph(self) -> Graph:
+        """Token numbers in, `embed` out; the metadata holds the tokeniser."""
+        self.need_fit()
+        config, pieces = self.config, self.pieces
+        return token_graph(
+            PooledTokens(self.language.encoder, config.pooling),
+            config.length,
+            lambda data: pieces.encode(self.read(data).strings, config.length, fill=True),
+            self._held,
+            {"tokenizer": pieces.described(config.length)},
+            to_unit=False,
+        )
+
+    def _held(self, count: int, seed: int) -> list[str]:
+        """Strings of pieces in no order, up to twice as long as the encoder reads."""
+        draw = numpy_generator(seed, "held texts")
+        words = [piece.removeprefix("##") for piece in self.pieces.vocabulary[FIRST:]]
+        lengths = draw.integers(1, 2 * self.config.length, count)
+        return [" ".join(draw.choice(words, length)) for length in lengths]
 
     def learnt(self) -> Learnt:
         """Vocabulary and weights, those of the language model's head included."""

@@ -54,8 +54,7 @@ class Encoder(nn.Module):
     def forward(self, clouds: Float[Tensor, "n p 3"]) -> Float[Tensor, "n e"]:
         """The shape vector of each cloud, all patches visible."""
         groups, centres = patches(clouds, self.config.patches, self.config.patch_points)
-        shown = torch.ones(centres.shape[:2], dtype=torch.bool, device=clouds.device)
-        return self.shape(self.encode(self.patch(groups), self.place(centres), shown, 0))
+        return self.shape(self._context(self.patch(groups), self.place(centres), 0))
 
     def encode(
         self,
@@ -65,9 +64,13 @@ class Encoder(nn.Module):
         branch: int,
     ) -> Float[Tensor, "n v d"]:
         """The shown tokens in context, after the class token of the branch where there is one."""
-        tokens, places = taken(tokens, shown), taken(places, shown)
+        return self._context(taken(tokens, shown), taken(places, shown), branch)
+
+    def _context(
+        self, tokens: Float[Tensor, "n v d"], places: Float[Tensor, "n v d"], branch: int
+    ) -> Float[Tensor, "n w d"]:
         if self.start is not None:
-            first = self.start[branch].expand(len(tokens), 2, -1)
+            first = self.start[branch].expand(tokens.shape[0], 2, -1)
             tokens = torch.cat([first[:, :1], tokens], 1)
             places = torch.cat([first[:, 1:], places], 1)
         return self.blocks(tokens, places=places)

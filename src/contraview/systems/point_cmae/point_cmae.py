@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.system import System
@@ -16,6 +17,7 @@ from contraview.evaluation.probes import LinearProbe
 from contraview.modalities.clouds.data import Clouds, CloudSource, read_clouds
 from contraview.modalities.clouds.views import unit_sphere
 from contraview.systems.point_cmae.config import PRESETS, PointCmaeConfig
+from contraview.systems.point_cmae.graph import cloud_graph
 from contraview.systems.point_cmae.network import Encoder, fresh_autoencoder
 from contraview.systems.point_cmae.pretraining import pretrain
 
@@ -141,6 +143,12 @@ class PointCmae(System):
         if self.probe is None:
             raise InputError("point_cmae: learnt no classes; fit with labels, or learn_classes")
         return self.probe
+
+    def graph(self) -> Graph:
+        """Points in, the shape vectors of `embed` and, where learnt, `classify` out."""
+        self.need_fit()
+        fewest = max(self.config.patches, self.config.patch_points)
+        return cloud_graph(self.encoder, 2 * self.config.width, self.probe, fewest, self._read)
 
     def learnt(self) -> Learnt:
         """The encoder and, where learnt, the classes; decoders are not needed any more."""

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from contraview.core.errors import InputError
+from contraview.core.graph import Graph as TensorGraph
 from contraview.core.learnt import Learnt
 from contraview.core.run import Run
 from contraview.core.system import System
@@ -158,6 +159,13 @@ class Scgc(System):
     def _rows(self, graph: Graph) -> Float[Tensor, "n d"]:
         rows = (graph.features - self._mean) / self._spread
         return torch.from_numpy(_unit(rows) if self.config.scaling == "unit" else rows)
+
+    def graph(self) -> TensorGraph:
+        """Refused: a node's vector hangs on its neighbours, and so on the whole graph."""
+        raise InputError(
+            "scgc: a node's vector is made from the features of its neighbours, so there is no row "
+            "that could be asked about without the whole graph"
+        )
 
     def learnt(self) -> Learnt:
         """Encoder, both sets of centres, and the scale of the features."""
