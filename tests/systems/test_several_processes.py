@@ -14,7 +14,6 @@ UNLIKE = {
     "core_tuning": "mixes rows with partners that are drawn among those of a process",
     "genview": "batch normalisation in its reference encoder",
     "imaginet": "batch normalisation",
-    "mirror_bert": "pads to the longest string of a process, so draws have another shape",
     "point_cmae": "batch normalisation",
     "selfie": "batch normalisation",
 }
