@@ -12,7 +12,8 @@ the file is smaller than one part of 65,536 rows. `cpu_seconds_a_million_rows` i
 sizes, without what a run over N rows costs (imports, the model).
 
 The arm `ray` is `--ray local`: a cluster of this machine, one worker a core, which is started and
-ended within the run. Its file is compared with that of one process byte by byte.
+ended within the run; its memory and CPU time are those of the command, without the workers. Its
+file is compared with that of one process byte by byte.
 """
 
 import argparse

@@ -9,7 +9,7 @@ import pickle
 import socket
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -87,7 +87,8 @@ def on_cluster(
         InputError: Ray is not installed, there is no cluster, or a worker finds fault with data.
         ContraviewError: a worker was lost, or the run failed there.
     """
-    with _room_beside(out) as folder, session(address) as ray:
+    # Ray prints on stdout, of tasks that end with the command too.
+    with _no_stdout(), _room_beside(out) as folder, session(address) as ray:
         pieces = data.portable(folder).pieces() if hasattr(data, "portable") else data.parts()
         told = (verb, model.absolute(), [str(Path(name).absolute()) for name in files])
         yield from _answers(ray, told, pieces)
@@ -174,6 +175,12 @@ def _hushed() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def _no_stdout() -> Iterator[None]:
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def run(verb: str, arguments: list[str]) -> int:
     # A bar between rows on the same screen would tear both.
     seen = sys.stderr.isatty() and not (chosen.out is None and sys.stdout.isatty())
     progress = Run(show=seen).progress(verb, len(data) if seen else 0)
-    with closing(tables), progress as advance:  # a cluster is left before the command ends
+    with progress as advance, closing(tables):  # a cluster is left before the command ends
         write(_counted(tables, advance), chosen.out)
     return 0
 
