@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from benchmarks import kills
+from benchmarks import kills, serve_load
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "reliability.md").read_text()
 
 
-@pytest.mark.parametrize(("mark", "module"), [("kills", kills)])
+@pytest.mark.parametrize(("mark", "module"), [("kills", kills), ("load", serve_load)])
 def test_the_tables_are_those_of_the_benchmarks(mark, module):
     name = module.__name__.rpartition(".")[2]
     measured = json.loads((ROOT / "results" / "benchmarks" / f"{name}.json").read_text())
