@@ -87,7 +87,7 @@ def test_files_outside_the_folder_are_not_read(tmp_path):
     description["files"]["../outside.parquet"] = "0" * 64
     (tmp_path / "outside.parquet").write_bytes(b"")
     path.write_text(json.dumps(description))
-    with pytest.raises(InputError, match="missing"):
+    with pytest.raises(InputError, match="expected a name without a folder"):
         read_model(tmp_path / "model")
 
 

@@ -2,10 +2,62 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+
+from contraview.core.errors import InputError
+
+_LARGEST: Final = 1 << 31
+
+
+def demand(holds: bool | np.bool_, what: str) -> None:
+    """Refuse stored parts that do not fit: a model folder may be written by anybody.
+
+    Raises:
+        InputError: ``what`` is so, as ``holds`` is false.
+    """
+    if not holds:
+        raise InputError(f"{what}; the model folder is damaged or no fit wrote it")
+
+
+def texts(value: Any, what: str) -> tuple[str, ...]:
+    """A stored list of names; an `InputError` calls it ``what`` where it is none."""
+    demand(isinstance(value, list) and all(isinstance(v, str) for v in value), f"{what}: no names")
+    return tuple(value)
+
+
+def sizes(value: Any, count: int, what: str) -> tuple[int, ...]:
+    """A stored list of so many sizes of an array; an `InputError` calls it ``what`` if it is none.
+
+    Args:
+        value: as JSON gave it.
+        count: how many there are.
+        what: what to call it.
+    """
+    fits = isinstance(value, list) and len(value) == count
+    demand(
+        fits and all(type(side) is int and 0 < side < _LARGEST for side in value),
+        f"{what}: no {count} sizes",
+    )
+    return tuple(value)
+
+
+def array(arrays: Mapping[str, np.ndarray], name: str, axes: int, kinds: str = "f") -> np.ndarray:
+    """A stored array of so many axes, of a NumPy kind among ``kinds``; finite where not told else.
+
+    Raises:
+        InputError: it is missing or another one.
+    """
+    found = arrays.get(name)
+    demand(
+        found is not None and found.ndim == axes and found.dtype.kind in kinds,
+        f"{name}: no array of {axes} axes of the kind that was learnt",
+    )
+    assert found is not None
+    demand(found.dtype.kind != "f" or np.isfinite(found).all(), f"{name}: numbers not finite")
+    return found
 
 
 @dataclass

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from contraview.core.model_files import inside
 from contraview.core.model_folder import DESCRIPTION
 from contraview.core.version import __version__
 from contraview.core.whole_file import append_line
@@ -38,14 +39,14 @@ def note(folder: Path, what: str, *, data: str | None = None, **facts: Any) -> N
 
 def lineage(folder: Path) -> list[dict[str, Any]]:
     """The steps of a model, the first one first; none where it has no record of them."""
-    path = folder / FILE
-    if not path.is_file():
+    if not (folder / FILE).exists():
         return []
     steps = []
-    for line in path.read_text().splitlines():
+    content = inside(folder, FILE).read_text(encoding="utf-8", errors="replace")
+    for line in content.splitlines():
         try:
             step = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # cut by a crash
         if isinstance(step, dict) and "model" in step:
             steps.append(step)

@@ -5,13 +5,12 @@ left half-written, or that somebody changed by hand, is recognised and refused.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -20,6 +19,8 @@ from safetensors.numpy import load_file, save
 
 from contraview.core.errors import InputError
 from contraview.core.learnt import Learnt
+from contraview.core.model_files import inside, read_json
+from contraview.core.parquet_files import read_parquet
 from contraview.core.whole_file import json_bytes, write_bytes, write_json, write_together
 
 FORMAT = 1
@@ -27,6 +28,18 @@ DESCRIPTION = "system.json"
 PREVIOUS = "system.previous.json"
 """The description as it was before the last `amend_model`."""
 WEIGHTS = "weights.safetensors"
+_PARTS: Final = {
+    "format": int,
+    "system": str,
+    "version": str,
+    "config": dict,
+    "source": dict,
+    "facts": dict,
+    "files": dict,
+}
+_KINDS: Final = {int: "a whole number", str: "a text", dict: "an object"}
+_NO_TENSORS: Final = (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
+"""What safetensors raises, beside its own error, for a header that makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -176,19 +189,10 @@ def read_model(folder: Path) -> Model:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected a model written by `contraview fit`")
     description = _read_description(folder / DESCRIPTION)
-    if description["format"] > FORMAT:
-        raise InputError(
-            f"{folder / DESCRIPTION}: format {description['format']}; this version reads up to "
-            f"{FORMAT}: update contraview"
-        )
     amendments = description.get("amendments", {})
     files = description["files"] | {each["file"]: each["sha256"] for each in amendments.values()}
     for name, digest in files.items():
-        path = folder / name
-        if Path(name).name != name or not path.is_file():
-            raise InputError(
-                f"{path}: missing; the model folder is not whole, copy or fit it again"
-            )
+        path = inside(folder, name)
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                 raise InputError(
@@ -197,7 +201,7 @@ def read_model(folder: Path) -> Model:
     try:
         arrays = load_file(folder / WEIGHTS)
         tables = {
-            name.removesuffix(".parquet"): pl.read_parquet(folder / name)
+            name.removesuffix(".parquet"): read_parquet(folder / name, str(folder / name))
             for name in description["files"]
             if name.endswith(".parquet")
         }
@@ -205,7 +209,7 @@ def read_model(folder: Path) -> Model:
             name: Learnt(load_file(folder / each["file"]), facts=each["facts"])
             for name, each in amendments.items()
         }
-    except (SafetensorError, pl.exceptions.PolarsError, OSError) as error:
+    except (SafetensorError, *_NO_TENSORS) as error:
         raise InputError(f"{folder}: cannot be read: {error}") from None
     learnt = Learnt(arrays, tables, description["facts"])
     return Model(
@@ -219,19 +223,38 @@ def read_model(folder: Path) -> Model:
 
 
 def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing; expected a model written by `contraview fit`") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
-    wanted = {"format", "system", "version", "config", "source", "facts", "files"}
-    if not isinstance(description, dict) or not wanted <= description.keys():
-        raise InputError(f"{path}: not a model description; expected {', '.join(sorted(wanted))}")
+    if not path.exists():
+        raise InputError(f"{path}: missing; expected a model written by `contraview fit`")
+    description = read_json(inside(path.parent, path.name))
+    if not isinstance(description, dict) or not _PARTS.keys() <= description.keys():
+        raise InputError(f"{path}: not a model description; expected {', '.join(sorted(_PARTS))}")
+    for part, kind in _PARTS.items():
+        if type(description[part]) is not kind:
+            raise InputError(f"{path}: {part}: expected {_KINDS[kind]}")
+    if description["format"] > FORMAT:
+        raise InputError(
+            f"{path}: format {description['format']}; this version reads up to {FORMAT}: update "
+            "contraview"
+        )
+    if WEIGHTS not in description["files"]:
+        raise InputError(f"{path}: files: lacks {WEIGHTS}; expected every file of the model")
+    if not all(isinstance(digest, str) for digest in description["files"].values()):
+        raise InputError(f"{path}: files: expected the SHA-256 of each")
     amendments = description.get("amendments", {})
     if not isinstance(amendments, dict):
         raise InputError(f"{path}: amendments: expected an object")
     for name, each in amendments.items():
-        if not isinstance(each, dict) or not {"file", "sha256", "facts"} <= each.keys():
+        fits = isinstance(each, dict) and all(
+            isinstance(each.get(part), kind)
+            for part, kind in (("file", str), ("sha256", str), ("facts", dict))
+        )
+        if not fits:
             raise InputError(f"{path}: amendment {name!r}: expected file, sha256 and facts")
+    amended = description.get("amended", {"by": "", "step": 0})
+    if not (
+        isinstance(amended, dict)
+        and isinstance(amended.get("by"), str)
+        and type(amended.get("step")) is int
+    ):
+        raise InputError(f"{path}: amended: expected the command, and a number of steps")
     return description

@@ -91,10 +91,19 @@ class System(ABC):
 
     @classmethod
     def from_model(cls: type[S], model: Model) -> S:
-        """The fitted system that a model folder holds."""
-        system = cls(**model.config)
-        system.source = cls.Source.of(**model.source)
-        system.restore(model.learnt)
+        """The fitted system that a model folder holds.
+
+        Raises:
+            InputError: its parts do not fit each other.
+        """
+        from contraview.core.restoring import (
+            restoring,  # torch is imported with a model, not before
+        )
+
+        with restoring(cls.slug, model.learnt):
+            system = cls(**model.config)
+            system.source = cls.Source.of(**model.source)
+            system.restore(model.learnt)
         return system
 
     def need_fit(self) -> None:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand, texts
 from contraview.index.exact import nearest
 
 Vectors = Float[np.ndarray, "n d"]
@@ -87,7 +87,9 @@ class LinearProbe:
         weights, bias = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
         if len(classes) == 2:  # scikit-learn keeps one row: the second class against the first
             weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
-        return cls(tuple(map(str, classes)), mean, scale, weights, bias)
+        # In one order, as they will lie after loading: else products differ in their last bits.
+        whole = np.ascontiguousarray(weights)
+        return cls(tuple(map(str, classes)), mean, scale, whole, bias)
 
     def margins(self, vectors: Vectors) -> Float[np.ndarray, "n c"]:
         """The linear score of each class."""
@@ -116,7 +118,12 @@ class LinearProbe:
     @classmethod
     def restore(cls, learnt: Learnt) -> "LinearProbe":
         """The probe that `learnt` described."""
-        return cls(tuple(learnt.facts["classes"]), **learnt.arrays)
+        classes, held = texts(learnt.facts["classes"], "classes"), learnt.arrays
+        mean, scale = array(held, "mean", 1), array(held, "scale", 1)
+        weights, bias = array(held, "weights", 2), array(held, "bias", 1)
+        fits = weights.shape == (len(classes), len(mean)) and len(bias) == len(classes) > 0
+        demand(fits and len(scale) == len(mean), "probe: classes and weights that do not fit")
+        return cls(classes, mean, scale, weights, bias)
 
 
 def cross_validated(
@@ -208,7 +215,9 @@ class RidgeProbe:
     @classmethod
     def restore(cls, learnt: Learnt) -> "RidgeProbe":
         """The probe that `learnt` described."""
-        return cls(**learnt.arrays)
+        mean, scale, weights = (array(learnt.arrays, n, 1) for n in ("mean", "scale", "weights"))
+        demand(len(mean) == len(scale) == len(weights), "probe: parts that do not fit")
+        return cls(mean, scale, weights, array(learnt.arrays, "bias", 0))
 
 
 def knn_predict(

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 
 PENALTIES = tuple(np.logspace(-1, 4, 11))
 HELD_BACK = 0.2
@@ -46,7 +46,9 @@ class RidgeMap:
     @classmethod
     def restore(cls, learnt: Learnt) -> "RidgeMap":
         """The map that `learnt` described."""
-        return cls(**learnt.arrays)
+        weights, bias = array(learnt.arrays, "weights", 2), array(learnt.arrays, "bias", 1)
+        demand(weights.shape[1] == len(bias), "ridge: weights and bias that do not fit")
+        return cls(weights, bias)
 
 
 def _solve(

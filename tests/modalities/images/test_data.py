@@ -266,7 +266,7 @@ def _short_labels(folder):
         (_sizes, r"b.png: 8 x 5 pixels, but .*a.png has 8 x 10; expected one size, or --size"),
         (_missing_row, r"t.csv: row 2, column 'file': .*b.png: no such file"),
         (_empty_folder, "holds no image"),
-        (_pickled, "cannot be read as npz"),
+        (_pickled, "Python objects, which are never loaded"),
         (_short_labels, "l.idx: 5 labels for 6 images"),
         (lambda _: "no/such/folder", "no such file"),
         (lambda _: "", "an empty name"),

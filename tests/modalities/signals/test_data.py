@@ -161,7 +161,7 @@ def test_wrong_input_is_one_line_that_says_where(source, knobs, says):
     ("name", "content", "says"),
     [
         ("x.wav", b"RIFF", "expected .csv, .parquet"),
-        ("x.npz", b"no zip", "not a readable .npz"),
+        ("x.npz", b"no zip", "cannot be read as a NumPy file"),
         ("x.parquet", b"PAR1", "cannot be read"),
         ("x.csv", b"", "cannot be read"),
         ("x.txt", b"1 2 3\n1 two 3\n", "line 2: .*'two'"),
@@ -177,7 +177,7 @@ def test_damaged_files_are_named(tmp_path, name, content, says):
 
 def test_an_npz_never_unpickles(tmp_path):
     np.savez(tmp_path / "x.npz", signals=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="of plain arrays"):
+    with pytest.raises(InputError, match="Python objects, which are never loaded"):
         read_signals(tmp_path / "x.npz")
 
 

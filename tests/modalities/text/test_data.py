@@ -102,7 +102,7 @@ def wrong(tmp_path, name, content):
         ("a.csv", b"t\n1\n2\n", r"which column holds the text is not known \(text columns: none\)"),
         ("a.csv", b"t,n\na,1\n,2\n", r"a\.csv: column 't', row 2 is empty; expected text"),
         ("a.csv", b"a,b\nx,y\nx,y,z\n", r"a\.csv: is no table"),
-        ("a.parquet", b"PAR1 and no more", r"a\.parquet: is no table"),
+        ("a.parquet", b"PAR1 and no more", r"a\.parquet: cannot be read"),
         ("a.txt.gz", b"\x1f\x8b\x08 broken", r"a\.txt\.gz: cannot be read"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.evaluation.intervals import (
     false_alarm_interval,
     realised_rate_interval,
@@ -76,7 +76,11 @@ class Calibrated:
         """What `learnt` described."""
         facts = learnt.facts
         arrays = learnt.arrays
-        return cls(arrays["scores"], facts["rules rate"], facts["max fpr"], arrays.get("rows"))
+        scores, rates = array(arrays, "scores", 1), (facts["rules rate"], facts["max fpr"])
+        demand(len(scores) > 0 and (np.diff(scores) >= 0).all(), "calibrated: scores not in order")
+        demand(all(0 <= float(rate) <= 1 for rate in rates), "calibrated: no rate")
+        rows = array(arrays, "rows", 2) if "rows" in arrays else None
+        return cls(scores, float(rates[0]), float(rates[1]), rows)
 
 
 def outlook(

@@ -19,8 +19,9 @@ from contraview.apps.detection.usual import Usual
 from contraview.apps.detection.views import KINDS, View, fit_views, metric
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.core.model_folder import Model
+from contraview.core.restoring import restoring
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.core.system import System
@@ -282,8 +283,14 @@ class Detector(System):
         return Learnt(arrays={"views": self.held_views} | rows)
 
     def _take_held(self, learnt: Learnt) -> None:
-        self.held_views = learnt.arrays["views"]
-        self.reserve = learnt.arrays.get("rows")  # models of earlier versions kept none
+        held = learnt.arrays
+        self.held_views = array(held, "views", 2)
+        demand(
+            len(self.held_views) > 0 and self.held_views.shape[1] == len(self.views),
+            f"held-out scores of {self.held_views.shape[1]} views for {len(self.views)}",
+        )
+        # models of earlier versions kept none
+        self.reserve = array(held, "rows", 2) if "rows" in held else None
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
@@ -319,15 +326,19 @@ class Detector(System):
             self = cls()
             self.clan = Clan.from_model(model)
             self.source = self.clan.source
-            self._restore_beside_clan(amendments[AMENDMENT])
+            with restoring(cls.slug, amendments[AMENDMENT]):
+                self._restore_beside_clan(amendments[AMENDMENT])
         if MOVE in amendments:
-            self = self._moved_as(amendments[MOVE])
+            with restoring(cls.slug, amendments[MOVE]):
+                self = self._moved_as(amendments[MOVE])
         if AMENDMENT in amendments:
-            own = amendments[AMENDMENT]
-            own = own if model.slug == cls.slug else own.part(AMENDMENT)
-            self.calibrated = Calibrated.restore(own)
+            with restoring(cls.slug, amendments[AMENDMENT]):
+                own = amendments[AMENDMENT]
+                own = own if model.slug == cls.slug else own.part(AMENDMENT)
+                self.calibrated = Calibrated.restore(own)
         if NAMING in amendments:
-            self.naming = Naming.restore(amendments[NAMING], self.clan)
+            with restoring(cls.slug, amendments[NAMING]):
+                self.naming = Naming.restore(amendments[NAMING], self.clan)
         return self
 
     def moved(self, move: Move) -> "Detector":

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, demand, texts
 from contraview.modalities.flows.features import FeatureMap
 
 
@@ -64,5 +64,10 @@ class Rules:
     def restore(cls, learnt: Learnt) -> "Rules":
         """The rules that `learnt` described."""
         facts = learnt.facts
-        categories = {column: tuple(values) for column, values in facts["categories"].items()}
-        return cls(facts["constant"], categories, facts["rate"])
+        categories = {
+            column: texts(values, column) for column, values in facts["categories"].items()
+        }
+        constant, rate = dict(facts["constant"]), float(facts["rate"])
+        known = all(isinstance(value, str | int | float) for value in constant.values())
+        demand(known and 0 <= rate <= 1, "rules: a constant that is no value, or no rate")
+        return cls(constant, categories, rate)

@@ -1,5 +1,6 @@
 """What is usual on benign flows, column by column: the measure of what is not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import polars as pl
 from jaxtyping import Float
 
 from contraview.apps.detection.services import services_of
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.modalities.flows.features import FeatureMap
 
 SEEN = 3
@@ -87,7 +88,17 @@ class Usual:
             if name != "row"
         }
         facts = learnt.facts
-        return cls(quantiles, facts["shares"], learnt.arrays["row"], facts.get("services"))
+        for name, values in quantiles.items():
+            demand(values.shape == QUANTILES.shape, f"usual {name}: no quantiles")
+        shares = {column: _shares(told) for column, told in facts["shares"].items()}
+        services = facts.get("services")
+        services = None if services is None else _shares(services)
+        return cls(quantiles, shares, array(learnt.arrays, "row", 1), services)
+
+
+def _shares(told: Mapping[str, Any]) -> dict[str, float]:
+    demand(bool(told), "usual: a column without a value")
+    return {name: float(share) for name, share in told.items()}
 
 
 def services_in(rows: pl.DataFrame) -> dict[str, float] | None:

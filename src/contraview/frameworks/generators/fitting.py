@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from contraview.core.config import Config
 from contraview.core.errors import InputError
@@ -31,13 +31,13 @@ class GeneratorConfig(Config):
         description="vae: variational autoencoder, with several latents a ladder; gan: adversarial "
         "network; pca: normal along principal components; diffusion: denoising by a small U-Net",
     )
-    latents: tuple[int, ...] = Field(
+    latents: tuple[PositiveInt, ...] = Field(
         (24,),
         min_length=1,
         description="width of each level of latents, coarsest first; pca takes one level, "
         "diffusion has one number a pixel whatever is said",
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (16, 32, 64),
         min_length=1,
         description="channels of the blocks, finest first, multiples of 4; of diffusion of 8",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from contraview.core.config import Config
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, demand, sizes, texts
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import labels_of
@@ -186,7 +186,7 @@ class ImageFinetuning(ImageEmbedding):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        channels, height, width = learnt.facts["shape"]
+        channels, height, width = sizes(learnt.facts["shape"], 3, "shape")
         self.shape, self._facts = (channels, height, width), learnt.facts["data"]
         encoder = self.encoder_for(learnt.facts)
         set_weights(encoder, learnt.part("encoder").arrays)
@@ -196,4 +196,5 @@ class ImageFinetuning(ImageEmbedding):
             classes, inputs = part.arrays["weight"].shape
             self.classifier = nn.Linear(inputs, classes, bias=part.facts["bias"])
             set_weights(self.classifier, part.arrays)
-            self._classes = tuple(part.facts["classes"])
+            self._classes = texts(part.facts["classes"], "classes")
+            demand(len(self._classes) == classes, "classes and weights that do not fit")

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from contraview.core.config import Config
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, sizes
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import LinearProbe, labels_of
@@ -38,7 +38,7 @@ FEWEST: Final = 8
 class ImagePretrainingConfig(Config):
     """Settings that every pre-training of an image encoder has."""
 
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (32, 64, 128, 128),
         min_length=1,
         description="channels of the encoder's blocks, each halves the resolution; the last one is "
@@ -193,7 +193,7 @@ class ImagePretraining(ImageEmbedding):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        channels, height, width = learnt.facts["shape"]
+        channels, height, width = sizes(learnt.facts["shape"], 3, "shape")
         self.shape, self._facts = (channels, height, width), learnt.facts["data"]
         self.encoder = self.network(self.shape)
         set_weights(self.encoder, learnt.part("encoder").arrays)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from contraview.core.errors import InputError
+from contraview.core.learnt import sizes
 from contraview.core.model_folder import read_model
 from contraview.core.weights import set_weights
 from contraview.modalities.images.nets import ImageEncoder
@@ -57,7 +58,7 @@ def read_start(folder: Path | str) -> Start:
         if name.startswith(found[0])
     }
     widths = _widths(own)
-    channels, height, width = facts["shape"]
+    channels, height, width = sizes(facts["shape"], 3, "shape")
     encoder = ImageEncoder(channels, widths)
     set_weights(encoder, own)
     return Start(encoder, widths, (channels, height, width), model.slug)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 
 TAIL = 0.1
 """The share of calibration scores that the tail is fitted on."""
@@ -90,4 +90,13 @@ class Calibration:
     @classmethod
     def restore(cls, learnt: Learnt) -> "Calibration":
         """The calibration that `learnt` described."""
-        return cls(learnt.arrays["ordered"], *map(float, learnt.arrays["tail"]))
+        ordered, tail = array(learnt.arrays, "ordered", 1), learnt.arrays["tail"]
+        demand(
+            len(ordered) > 0 and (np.diff(ordered) >= 0).all(), "calibration: scores not in order"
+        )
+        start, share, shape, scale = map(float, tail)
+        demand(
+            not np.isnan(start) and 0 < share <= 1 and 0 < shape < 1 and 0 < scale < np.inf,
+            "calibration: no tail",
+        )
+        return cls(ordered, start, share, shape, scale)

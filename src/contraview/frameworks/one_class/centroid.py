@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.frameworks.one_class.rows import need_fit_rows, need_rows
 
 TINY = 1e-12
@@ -50,7 +50,9 @@ class Centroid:
     @classmethod
     def restore(cls, learnt: Learnt) -> "Centroid":
         """The centroid that `learnt` described."""
-        return cls(learnt.arrays["mean"], float(learnt.arrays["kappa"]))
+        mean = array(learnt.arrays, "mean", 1)
+        demand(np.linalg.norm(mean) >= TINY, "centroid: a mean without direction")
+        return cls(mean, float(learnt.arrays["kappa"]))
 
 
 def _unit(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.frameworks.one_class.rows import need_fit_rows, need_rows
 
 ROWS_AT_ONCE = 8192
@@ -57,7 +57,14 @@ class Ecod:
     @classmethod
     def restore(cls, learnt: Learnt) -> "Ecod":
         """The tails that `learnt` described."""
-        return cls(learnt.arrays["ordered"], learnt.arrays["left_skewed"])
+        ordered = array(learnt.arrays, "ordered", 2)
+        skewed = array(learnt.arrays, "left_skewed", 1, "b")
+        demand(
+            ordered.dtype == np.float32 and len(skewed) == len(ordered) and ordered.shape[1] > 0,
+            "ECOD: tails and skews that do not fit",
+        )
+        demand((np.diff(ordered, axis=1) >= 0).all(), "ECOD: values not in order")
+        return cls(ordered, skewed)
 
     @cached_property
     def surprise(self) -> Float[Tensor, " counts"]:

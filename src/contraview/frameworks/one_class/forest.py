@@ -6,11 +6,12 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
-from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.core.seeds import stream_seed
 from contraview.frameworks.one_class.rows import need_fit_rows, need_rows
 
+DEEPEST = 64
+"""Levels of a tree on 256 rows: 8, as scikit-learn grows them; a row takes a step for each."""
 ROWS_AT_ONCE = 128
 """Rows in flight: their cells and the nodes they stand on stay in the processor's cache."""
 
@@ -107,7 +108,45 @@ class IsolationForest:
     @classmethod
     def restore(cls, learnt: Learnt) -> "IsolationForest":
         """The forest that `learnt` described."""
-        return cls(**learnt.arrays, **learnt.facts)
+        held, facts = learnt.arrays, learnt.facts
+        made = cls(
+            feature=array(held, "feature", 1, "i"),
+            threshold=held["threshold"],
+            children=array(held, "children", 1, "i"),
+            samples=array(held, "samples", 1, "i"),
+            trees=facts["trees"],
+            columns=facts["columns"],
+        )
+        made._check()
+        return made
+
+    def _check(self) -> None:
+        """Refuse nodes that lead out of the forest, back up, or together again."""
+        nodes = len(self.children)
+        alike = {len(self.feature), len(self.threshold), len(self.samples)} == {nodes}
+        demand(alike and self.threshold.dtype == np.float32, "isolation forest: parts of two trees")
+        demand(
+            all(type(each) is int for each in (self.trees, self.columns))
+            and 1 <= self.trees <= nodes,
+            "isolation forest: trees that are not there",
+        )
+        inner = np.flatnonzero(self.children != np.arange(nodes))
+        pairs = _pairs(self.children[inner], self.children[inner].astype(np.int64) + 1)
+        demand((self.children[inner] > inner).all(), "isolation forest: a node leads back up")
+        demand(
+            not pairs.size or (pairs.min() >= self.trees and pairs.max() < nodes),
+            "isolation forest: a node leads out of its tree",
+        )
+        demand(len(np.unique(pairs)) == len(pairs), "isolation forest: two nodes lead to one")
+        demand(
+            ((self.feature >= 0) & (self.feature < self.columns)).all(),
+            "isolation forest: cuts a column that is not there",
+        )
+        demand(
+            (self.samples >= 1).all() and not np.isnan(self.threshold).any(),
+            "isolation forest: a node without rows, or a cut at no number",
+        )
+        demand(self._paths[0] <= DEEPEST, f"isolation forest: deeper than {DEEPEST}")
 
     @property
     def expected(self) -> float:
@@ -118,8 +157,6 @@ class IsolationForest:
     def paths(self) -> tuple[int, Float[np.ndarray, " nodes"]]:
         """The depth of the deepest leaf; for each leaf its depth plus what its rows would add."""
         inner = self.children != np.arange(len(self.children))
-        if (self.children[inner] <= np.flatnonzero(inner)).any():
-            raise InputError("isolation forest: a node leads back up; fit the model again")
         depth = np.zeros(len(self.children))
         level, deepest = np.arange(self.trees), 0
         while (level := level[inner[level]]).size:

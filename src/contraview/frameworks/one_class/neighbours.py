@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.core.seeds import numpy_generator
 from contraview.frameworks.one_class.rows import need_fit_rows, need_rows
 from contraview.index.exact import nearest
@@ -62,4 +62,6 @@ class Neighbours:
     @classmethod
     def restore(cls, learnt: Learnt) -> "Neighbours":
         """The bank that `learnt` described."""
-        return cls(learnt.arrays["bank"], learnt.facts["k"])
+        bank, k = array(learnt.arrays, "bank", 2), learnt.facts["k"]
+        demand(type(k) is int and 1 <= k <= len(bank), f"neighbours: no {k!r}-th of {len(bank)}")
+        return cls(bank, k)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,6 +15,7 @@ from pydantic import Field
 
 from contraview.core.config import Config
 from contraview.core.errors import InputError
+from contraview.core.numpy_files import read_npz
 
 EXPECTED = "a gymnasium id such as FrozenLake-v1, an environment, or an .npz of transitions"
 LOCK = "contraview/CombinationLock-v0"
@@ -243,9 +243,4 @@ def _parsed(options: Sequence[str]) -> dict[str, Any]:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected {EXPECTED}")
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read: {said}") from None
+    return read_npz(path, str(path))

@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand, texts
 
 SPREAD_FLOOR = 1e-6
 """A column whose standard deviation on benign rows is below this counts as constant."""
@@ -105,6 +105,8 @@ class FeatureMap:
         return np.where(np.isfinite(scores), scores, 0.0).astype(np.float32)
 
     def _numbers(self, rows: pl.DataFrame, columns: Sequence[str]) -> Float[np.ndarray, "n d"]:
+        if not columns:
+            return np.zeros((rows.height, 0))
         values = rows.select(pl.col(list(columns)).cast(pl.Float64)).to_numpy()
         if not self.log:
             return values
@@ -140,11 +142,19 @@ class FeatureMap:
     def restore(cls, learnt: Learnt) -> "FeatureMap":
         """The map that `learnt` described."""
         self = cls()
-        self.mean, self.spread = learnt.arrays["mean"], learnt.arrays["spread"]
-        self.numeric = tuple(learnt.facts["numeric"])
-        self.categories = {c: tuple(values) for c, values in learnt.facts["categories"].items()}
-        self.constant = learnt.facts["constant"]
-        self.log = learnt.facts["log"]
+        self.mean, self.spread = array(learnt.arrays, "mean", 1), array(learnt.arrays, "spread", 1)
+        self.numeric = texts(learnt.facts["numeric"], "numeric columns")
+        self.categories = {c: texts(v, c) for c, v in learnt.facts["categories"].items()}
+        self.constant = dict(learnt.facts["constant"])
+        self.log = bool(learnt.facts["log"])
+        width = len(self.owner)
+        demand(
+            width > 0 and len(self.mean) == len(self.spread) == width,
+            f"features: {len(self.mean)} means for {width} columns",
+        )
+        demand(len(set(self.names)) == width, "features: a column twice")
+        known = all(isinstance(value, str | int | float) for value in self.constant.values())
+        demand(known, "features: a constant that is no value")
         return self
 
 

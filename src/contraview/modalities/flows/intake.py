@@ -71,6 +71,11 @@ def _complete(raws: Sequence[Raw], kind: Kind) -> list[pl.LazyFrame]:
     schemas = [raw.cells.collect_schema() for raw in raws]
     parts = []
     for raw, schema in zip(raws, schemas, strict=True):
+        patterns = [c for c in schema if c == "*" or (c.startswith("^") and c.endswith("$"))]
+        if patterns:  # to polars these stand for several columns
+            raise InputError(
+                f"{raw.name}: column {patterns[0]!r} is called as a pattern is; expected a name"
+            )
         missing = [column for column in kind.required if column not in schema]
         if missing:
             raise InputError(

@@ -1,14 +1,14 @@
 """NumPy archives that hold a whole graph: features, edges, perhaps classes."""
 
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from contraview.core.errors import InputError
+from contraview.core.numpy_files import read_npz, sparse_in, sparse_of
 
 FEATURES = ("features", "x", "feat", "attr")
 EDGES = ("edges", "edge_index", "adj")
@@ -36,18 +36,12 @@ def read_archive(path: Path, labels: str | None) -> Archive:
     Raises:
         InputError: damaged, or without features.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            there = set(file.files)
-            if {"format", "data", "indices", "indptr", "shape"} <= there:
-                return Archive(sparse.load_npz(path), None, None)
-            features = _first(file, there, FEATURES)
-            edges = _first(file, there, EDGES)
-            named = (labels,) if labels else CLASSES
-            classes = _first(file, there, named)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read: {said}") from None
+    there = read_npz(path, str(path))
+    if {"format", "data", "indices", "indptr", "shape"} <= there.keys():
+        return Archive(sparse_in(there, str(path)), None, None)
+    features = _first(there, FEATURES, str(path))
+    edges = _first(there, EDGES, str(path))
+    classes = _first(there, (labels,) if labels else CLASSES, str(path))
     if features is None:
         raise InputError(
             f"{path}: holds {', '.join(sorted(there)) or 'nothing'}; expected an array "
@@ -61,13 +55,13 @@ def read_archive(path: Path, labels: str | None) -> Archive:
     return Archive(features, edges, classes)
 
 
-def _first(file: Any, there: set[str], names: tuple[str, ...]) -> Any:
+def _first(there: Mapping[str, np.ndarray], names: tuple[str, ...], path: str) -> Any:
     """The first of these that is there, as an array or put together as a sparse matrix."""
     for name in names:
         if name in there:
-            return file[name]
-        parts = [f"{name}_{part}" for part in ("data", "indices", "indptr", "shape")]
-        if there.issuperset(parts):
-            data, indices, indptr, shape = (file[part] for part in parts)
-            return sparse.csr_array((data, indices, indptr), shape=tuple(int(s) for s in shape))
+            return there[name]
+        parts = {part: f"{name}_{part}" for part in ("data", "indices", "indptr", "shape")}
+        if there.keys() >= set(parts.values()):
+            arrays = {part: there[called] for part, called in parts.items()}
+            return sparse_of(arrays, f"{path}: {name}")
     return None

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from contraview.core.config import Config
 from contraview.core.errors import InputError
+from contraview.core.numpy_files import read_npy
 from contraview.modalities.graphs.adjacency import Sparse, nearest_neighbours
 from contraview.modalities.graphs.archives import Archive, read_archive
 from contraview.modalities.graphs.edges import Edges, read_edges
@@ -69,7 +70,7 @@ class GraphSource(Config):
                 archive = read_archive(path, self.labels)
                 return self._archived(archive, str(path))
             if path.suffix == ".npy":
-                return nodes_of_array(_array(path), str(path)), None
+                return nodes_of_array(read_npy(path, str(path)), str(path)), None
             return self._table(read_table(path), str(path)), None
         if isinstance(source, pl.DataFrame):
             return self._table(source, "nodes"), None
@@ -209,10 +210,3 @@ class Graph:
                 f"{varied.max() / varied.min():,.0f}; consider --scaling standard"
             )
         return told
-
-
-def _array(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None

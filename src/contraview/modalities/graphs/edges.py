@@ -11,6 +11,9 @@ import polars as pl
 from scipy import sparse
 
 from contraview.core.errors import InputError
+from contraview.core.numpy_files import read_npy, read_npz, sparse_in
+from contraview.core.parquet_files import read_parquet
+from contraview.core.reading import PANIC, first_line
 from contraview.modalities.graphs.adjacency import Sparse, undirected
 
 EXPECTED = "two columns (from, to), or three with a weight"
@@ -69,20 +72,15 @@ def _file(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected an edge list")
     if path.suffix == ".parquet":
-        return _reading(path, lambda: pl.read_parquet(path))
+        return read_parquet(path, str(path))
     if path.suffix == ".npy":
-        return _reading(path, lambda: np.load(path, allow_pickle=False))
+        return read_npy(path, str(path))
     if path.suffix == ".npz":
-        return _reading(path, lambda: sparse.load_npz(path))
-    return Text(_reading(path, lambda: _lines(path)))
-
-
-def _reading(path: Path, read: Any) -> Any:
+        return sparse_in(read_npz(path, str(path)), str(path))
     try:
-        return read()
-    except (pl.exceptions.PolarsError, OSError, ValueError, KeyError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read as an edge list: {said}") from None
+        return Text(_lines(path))
+    except (pl.exceptions.PolarsError, PANIC, OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as an edge list: {first_line(error)}") from None
 
 
 def _lines(path: Path) -> pl.DataFrame:

@@ -11,6 +11,9 @@ from jaxtyping import Float32, Shaped
 from scipy import sparse
 
 from contraview.core.errors import InputError
+from contraview.core.numpy_files import dense_of
+from contraview.core.parquet_files import read_parquet
+from contraview.core.reading import reading
 
 _LABEL: Final = re.compile(r"^(labels?|class|target|y)$|(^|[ _.-])label$")
 
@@ -27,14 +30,11 @@ class Nodes:
 
 def read_table(path: Path) -> pl.DataFrame:
     """A CSV, TSV or Parquet file with named columns."""
-    try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        separator = "\t" if path.suffix in (".tsv", ".tab") else ","
+    if path.suffix == ".parquet":
+        return read_parquet(path, str(path))
+    separator = "\t" if path.suffix in (".tsv", ".tab") else ","
+    with reading(str(path)):
         return pl.read_csv(path, separator=separator, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read as a table: {said}") from None
 
 
 def nodes_of_table(
@@ -68,7 +68,7 @@ def nodes_of_table(
 
 def nodes_of_array(features: Any, name: str, classes: np.ndarray | None = None) -> Nodes:
     """The nodes of a matrix [n, d], dense or sparse; its columns have no names."""
-    array = features.toarray() if sparse.issparse(features) else np.asarray(features)
+    array = dense_of(features, name) if sparse.issparse(features) else np.asarray(features)
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise InputError(
             f"{name}: an array of {array.dtype} and shape {array.shape}; expected numbers, one "

@@ -1,9 +1,7 @@
 """Images that come as arrays: NumPy and torch arrays, npz archives, IDX files."""
 
-import gzip
+import math
 import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +9,12 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
+from contraview.core import numpy_files
 from contraview.core.errors import InputError
+from contraview.core.expansion import inflated
 
 CHANNELS: Final = (1, 3, 4)
+_MOST_AXES: Final = 8
 _IDX_TYPES: Final = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -65,13 +66,7 @@ def _eight_bits(values: Shaped[np.ndarray, "n c h w"], where: str) -> UInt8[np.n
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """The named arrays of an npz archive; nothing pickled is ever loaded."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected an npz archive") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError):
-        raise InputError(f"{path}: cannot be read as npz; expected arrays of numbers") from None
+    return numpy_files.read_npz(path, str(path))
 
 
 def images_among(
@@ -113,10 +108,10 @@ def read_idx(path: Path) -> Shaped[np.ndarray, "..."]:
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
-            content = gzip.decompress(content)
+            content = inflated(content, str(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected an IDX file") from None
-    except (OSError, EOFError, zlib.error):
+    except OSError:
         raise InputError(f"{path}: damaged; expected a whole IDX file") from None
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
         raise InputError(f"{path}: is no IDX file; expected its magic number")
@@ -126,7 +121,7 @@ def read_idx(path: Path) -> Shaped[np.ndarray, "..."]:
         raise InputError(f"{path}: damaged; expected a whole IDX file")
     shape = struct.unpack(f">{axes}I", content[4:start])
     kind = np.dtype(_IDX_TYPES[content[2]])
-    wanted = start + kind.itemsize * int(np.prod(shape, dtype=np.int64))
-    if len(content) != wanted:
+    wanted = start + kind.itemsize * math.prod(shape)
+    if len(content) != wanted or not all(shape) or axes > _MOST_AXES:
         raise InputError(f"{path}: {len(content)} bytes; expected {wanted} for {list(shape)}")
     return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))

@@ -1,6 +1,8 @@
 """Image files as pixels of one size: whatever Pillow opens, in colour or grey, and masks."""
 
 import os
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +23,22 @@ SUFFIXES: Final = frozenset(
 _GREY: Final = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 _WHITE: Final = 255
 _ORIENTATION: Final = 0x0112
+_BROKEN: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    ZeroDivisionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises for bytes that are no image, or only the beginning of one."""
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 
 
@@ -64,7 +82,7 @@ def header(path: Path) -> Header:
     with _opened(path) as image:
         try:  # of PNG the whole file is read for this
             sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
-        except (OSError, SyntaxError, ValueError) as error:
+        except _BROKEN as error:
             raise InputError(f"{path}: damaged: {error}; expected a whole image") from None
         width, height = image.size[::-1] if sideways else image.size
         return Header(image.mode in _GREY, width, height)
@@ -76,7 +94,7 @@ def decode(path: Path, channels: int, frame: Frame) -> UInt8[np.ndarray, "c h w"
         try:
             upright = ImageOps.exif_transpose(image)
             pixels = np.asarray(frame(_opaque(upright, channels, path)))
-        except (OSError, SyntaxError, ValueError) as error:
+        except _BROKEN as error:
             raise InputError(f"{path}: damaged: {error}; expected a whole image") from None
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
@@ -87,7 +105,7 @@ def decode_mask(path: Path, frame: Frame) -> UInt8[np.ndarray, "h w"]:
         try:
             upright = ImageOps.exif_transpose(image)
             values = np.asarray(frame(upright, mask=True))
-        except (OSError, SyntaxError, ValueError) as error:
+        except _BROKEN as error:
             raise InputError(f"{path}: damaged: {error}; expected a whole mask") from None
     if values.ndim != 2 or values.dtype.kind not in "bui" or values.min() < 0 or values.max() > 255:
         raise InputError(
@@ -113,7 +131,7 @@ def _opened(path: Path) -> Image.Image:
         raise InputError(f"{path}: no such file; expected an image") from None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: {error}; expected a smaller image") from None
-    except OSError:  # Pillow's own error for what it cannot identify is one of these
+    except _BROKEN:  # Pillow's own error for what it cannot identify is one of these
         raise InputError(f"{path}: is no image that can be read; expected PNG, JPEG, ...") from None
 
 

@@ -6,6 +6,9 @@ from typing import Final
 import polars as pl
 
 from contraview.core.errors import InputError
+from contraview.core.expansion import inflated
+from contraview.core.parquet_files import read_parquet
+from contraview.core.reading import PANIC, first_line
 
 TABLES: Final = (".csv", ".csv.gz", ".tsv", ".parquet", ".jsonl", ".ndjson")
 FILE_COLUMNS: Final = ("file", "filename", "file_name", "filepath", "path", "image", "image_path")
@@ -14,18 +17,20 @@ FILE_COLUMNS: Final = ("file", "filename", "file_name", "filepath", "path", "ima
 
 def read_table(path: Path) -> pl.DataFrame:
     """A table of any of `TABLES`, all columns of text files as text."""
+    if path.suffix == ".parquet":
+        return read_parquet(path, str(path))
     try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
+        if path.name.endswith(".gz"):
+            text = inflated(path.read_bytes(), str(path))
+            return pl.read_csv(text, separator=",", infer_schema=False)
         if path.suffix in (".jsonl", ".ndjson"):
             return pl.read_ndjson(path)
         separator = "\t" if path.suffix == ".tsv" else ","
         return pl.read_csv(path, separator=separator, infer_schema=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a table with a column of files") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as a table: {reason}") from None
+    except (pl.exceptions.PolarsError, PANIC, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a table: {first_line(error)}") from None
 
 
 def files_of(table: pl.DataFrame, root: Path, named: str | None, where: str) -> tuple[Path, ...]:

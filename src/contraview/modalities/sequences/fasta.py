@@ -1,13 +1,12 @@
 """FASTA and FASTQ files, plain or gzip; each fault one line with file and line."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from contraview.core.errors import InputError
+from contraview.core.expansion import inflated
 from contraview.modalities.sequences.letters import ALLOWED
 
 GZIP: Final = b"\x1f\x8b"
@@ -37,8 +36,8 @@ def read_records(path: Path) -> list[Record]:
     try:
         content = path.read_bytes()
         if content.startswith(GZIP):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+            content = inflated(content, str(path))
+    except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     if not content.strip():
         raise InputError(f"{path}: is empty; expected FASTA or FASTQ")

@@ -13,6 +13,8 @@ from pydantic import Field
 
 from contraview.core.config import Config
 from contraview.core.errors import InputError
+from contraview.core.parquet_files import read_parquet
+from contraview.core.reading import reading
 from contraview.modalities.series.clock import Clock
 
 
@@ -153,13 +155,10 @@ def _file(path: Path) -> pl.DataFrame:
         raise InputError(f"{path}: no such file")
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{path}: expected .csv or .parquet")
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path, str(path))
+    with reading(str(path)):
         return pl.read_csv(path, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read: {said}") from None
 
 
 def _times(name: str, column: pl.Series) -> pl.Series:
@@ -172,7 +171,7 @@ def _times(name: str, column: pl.Series) -> pl.Series:
                 continue
             lost = dates.is_null() & column.is_not_null()
             if not lost.any():
-                return dates
+                return _in_years(name, dates)
             if not lost.all():
                 row = int(lost.arg_max() or 0)
                 raise InputError(
@@ -183,9 +182,23 @@ def _times(name: str, column: pl.Series) -> pl.Series:
             f"{name}: column {column.name!r}, row 1: {column[0]!r} is no time; expected dates as "
             "2024-01-31 or 2024-01-31 12:00:00, or numbers"
         )
-    if column.dtype.is_numeric() or column.dtype in (pl.Date, pl.Datetime):
+    if column.dtype in (pl.Date, pl.Datetime):
+        return _in_years(name, column)
+    if column.dtype.is_numeric():
         return column
     raise InputError(f"{name}: column {column.name!r} holds {column.dtype}; expected times")
+
+
+def _in_years(name: str, dates: pl.Series) -> pl.Series:
+    """The dates, all of them in the years that Python's own dates know: it has to say them."""
+    wrong = ~dates.dt.year().is_between(1, 9999).fill_null(value=True)
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        raise InputError(
+            f"{name}: column {dates.name!r}, row {row + 1}: year {dates.dt.year()[row]}; expected "
+            "1 to 9999"
+        )
+    return dates
 
 
 def _numbers(

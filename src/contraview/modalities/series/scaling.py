@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 
 Values = Float[np.ndarray, "*n c"]
 
@@ -38,4 +38,6 @@ class Scaler:
     @classmethod
     def restore(cls, learnt: Learnt) -> "Scaler":
         """The scaler that `learnt` described."""
-        return cls(**learnt.arrays)
+        mean, scale = array(learnt.arrays, "mean", 1), array(learnt.arrays, "scale", 1)
+        demand(len(mean) == len(scale) and (scale > 0).all(), "scaler: no scale")
+        return cls(mean, scale)

@@ -1,6 +1,5 @@
 """Recordings out of arrays in memory or in an .npz file."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from contraview.core.errors import InputError
+from contraview.core.numpy_files import read_npz
 from contraview.modalities.signals.recording import Recording
 
 SIGNALS = "signals"
@@ -18,13 +18,7 @@ def from_npz(
     path: Path, subject: str | None, labels: str | None
 ) -> tuple[list[Recording], tuple[str, ...]]:
     """The recordings of a file with ``signals`` [n, c, t] or [n, t], subjects and labels."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        said = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a readable .npz of plain arrays: {said}") from None
-    return from_arrays(str(path), arrays, subject, labels)
+    return from_arrays(str(path), read_npz(path, str(path)), subject, labels)
 
 
 def from_arrays(

@@ -12,6 +12,8 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from contraview.core.errors import InputError
+from contraview.core.parquet_files import read_parquet
+from contraview.core.reading import reading
 from contraview.modalities.signals.recording import Recording
 
 LABEL_LIKE: Final = ("label", "labels", "class", "target", "age", "sex", "gender", "diagnosis")
@@ -44,13 +46,10 @@ class Columns:
 
 def read_table(path: Path) -> pl.DataFrame:
     """A CSV or Parquet file."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path, str(path))
+    with reading(str(path)):
         return pl.read_csv(path, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read: {said}") from None
 
 
 def from_table(name: str, table: pl.DataFrame, columns: Columns, alone: str) -> Found:

@@ -1,8 +1,6 @@
 """Files with text: lines, CSV, TSV, Parquet; each fault one line that says where."""
 
 import glob
-import gzip
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +8,9 @@ from typing import Final
 import polars as pl
 
 from contraview.core.errors import InputError
+from contraview.core.expansion import inflated
+from contraview.core.parquet_files import read_parquet
+from contraview.core.reading import PANIC, first_line
 
 TABLES: Final = {".csv": ",", ".tsv": "\t"}
 PARQUET: Final = b"PAR1"
@@ -58,9 +59,9 @@ def _read(path: Path) -> pl.DataFrame:
     try:
         content = path.read_bytes()
         if content.startswith(PARQUET):
-            return pl.read_parquet(content)
+            return read_parquet(content, str(path))
         if content.startswith(GZIP):
-            content = gzip.decompress(content)
+            content = inflated(content, str(path))
         text = _decoded(path, content)
         if suffix not in TABLES:
             lines = [line.strip() for line in text.split("\n")]
@@ -68,12 +69,12 @@ def _read(path: Path) -> pl.DataFrame:
         return pl.read_csv(
             text.encode(), separator=TABLES[suffix], infer_schema_length=None, null_values=[""]
         )
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     except pl.exceptions.NoDataError:
         raise InputError(f"{path}: is empty; expected a line of column names, then rows") from None
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path}: is no table ({str(error).splitlines()[0]})") from None
+    except (pl.exceptions.PolarsError, PANIC) as error:
+        raise InputError(f"{path}: is no table ({first_line(error)})") from None
 
 
 def _decoded(path: Path, content: bytes) -> str:

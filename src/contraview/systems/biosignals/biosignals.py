@@ -11,7 +11,7 @@ from torch import nn
 
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, demand, sizes, texts
 from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
@@ -280,13 +280,15 @@ class Biosignals(System):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        self.channels, self.window = tuple(learnt.facts["channels"]), learnt.facts["window"]
+        self.channels = texts(learnt.facts["channels"], "channels")
+        (self.window,) = sizes([learnt.facts["window"]], 1, "window")
         self._facts = learnt.facts["data"]
         self.network = self._fresh(0)
         set_weights(self.network, learnt.part("network").arrays)
         if "probe" in learnt.facts:
             self.probe = RidgeProbe.restore(learnt.part("probe"))
             self._averaged = learnt.facts["averaged"]
+            demand(type(self._averaged) is int and self._averaged > 0, "averages no segments")
 
 
 def _need_pairs(groups: Shaped[np.ndarray, " n"]) -> None:

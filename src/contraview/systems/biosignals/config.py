@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from contraview.core.config import Config
 
@@ -17,13 +17,15 @@ class BiosignalsConfig(Config):
     encoder: Literal["conv", "mbconv"] = Field(
         "conv", description="plain strided convolutions, or an EfficientNet of 1-D MBConv blocks"
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (16, 32, 64, 64, 64),
         min_length=1,
         description="conv: of each block; mbconv: of the stem, each stage and the embedding; "
         "the last is the size of the embedding, paper 256",
     )
-    repeats: tuple[int, ...] = Field((), description="mbconv: blocks of each stage; paper 16")
+    repeats: tuple[PositiveInt, ...] = Field(
+        (), description="mbconv: blocks of each stage; paper 16"
+    )
     kernel: int = Field(5, ge=1, description="size of a convolution in samples, odd")
     hidden: int = Field(128, ge=1, description="width of the projection, inside; paper 1024")
     outputs: int = Field(64, ge=2, description="dimensions compared by the loss; paper 128")

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand, texts
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.evaluation.probes import LinearProbe
@@ -128,9 +128,14 @@ class AttackNaming:
         """What `learnt` described, on a fresh ``encoder`` of the same shape."""
         self = cls()
         arrays = dict(learnt.arrays)
-        self.classes = tuple(learnt.facts["classes"])
-        self.shift = torch.from_numpy(arrays.pop("shift"))
-        self.scale = torch.from_numpy(arrays.pop("scale"))
+        self.classes = texts(learnt.facts["classes"], "attack names")
+        shift, scale = (array(arrays, name, 1) for name in ("shift", "scale"))
+        demand(
+            shift.shape == scale.shape and shift.dtype == scale.dtype == np.float32,
+            "naming: no second scaling",
+        )
+        del arrays["shift"], arrays["scale"]
+        self.shift, self.scale = torch.from_numpy(shift), torch.from_numpy(scale)
         self.linear = learnt.facts.get("linear", False)  # models of earlier versions
         self.model = self._with_head(encoder, outputs, seed=0)
         set_weights(self.model, arrays)

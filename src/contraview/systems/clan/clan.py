@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, demand
 from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
@@ -264,11 +264,12 @@ class Clan(System):
         self.encoder = self._fresh_encoder(0)
         set_weights(self.encoder, learnt.part("encoder").arrays)
         self.centroid = Centroid.restore(learnt.part("centroid"))
-        self.kind = learnt.facts["kind"]
+        self.kind = str(learnt.facts["kind"])
         own = ("features", "encoder", "centroid", "naming", "kind")
         self._facts = {key: value for key, value in learnt.facts.items() if key not in own}
         if "naming" in learnt.facts:
             self.naming = self.naming_of(learnt.part("naming"))
+            demand(len(self.naming.shift) == len(self.features.mean), "naming: of other columns")
 
     def naming_of(self, learnt: Learnt) -> AttackNaming:
         """The naming of attacks that was learnt on this encoder."""

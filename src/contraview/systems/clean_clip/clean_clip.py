@@ -11,7 +11,7 @@ from torch import nn
 
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, sizes, texts
 from contraview.core.model_folder import read_model
 from contraview.core.run import Run
 from contraview.core.system import System
@@ -249,8 +249,11 @@ class CleanClip(System):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        channels, height, width = learnt.facts["shape"]
-        self.shape, self.classes = (channels, height, width), tuple(learnt.facts["classes"])
+        channels, height, width = sizes(learnt.facts["shape"], 3, "shape")
+        self.shape, self.classes = (
+            (channels, height, width),
+            texts(learnt.facts["classes"], "classes"),
+        )
         self._facts = learnt.facts["data"]
         self.model = self._towers(0)
         set_weights(self.model, learnt.arrays)

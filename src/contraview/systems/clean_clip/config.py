@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from contraview.core.config import Config
 from contraview.modalities.images.views import ViewConfig
@@ -41,7 +41,7 @@ class CleanClipConfig(Config):
         0.1, ge=0, description="AdamW's; official .1, not on biases, norms and scale"
     )
     outputs: int = Field(128, ge=2, description="width of the shared space; official 1024")
-    image_widths: tuple[int, ...] = Field(
+    image_widths: tuple[PositiveInt, ...] = Field(
         (32, 64, 128, 256), min_length=1, description="channels of the image tower's blocks"
     )
     text_width: int = Field(

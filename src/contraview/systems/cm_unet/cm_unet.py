@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, sizes
 from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
@@ -142,7 +142,8 @@ class CmUnet(System):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        self.channels, self._facts = learnt.facts["channels"], learnt.facts["fit"]
+        (self.channels,) = sizes([learnt.facts["channels"]], 1, "channels")
+        self._facts = learnt.facts["fit"]
         self.encoder, self.pixels = self._fresh_parts(0)
         set_weights(self.encoder, learnt.part("encoder").arrays)
         set_weights(self.pixels, learnt.part("pixels").arrays)

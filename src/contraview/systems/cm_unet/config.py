@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from contraview.core import config
 from contraview.networks.unet import Norm
@@ -12,7 +12,7 @@ from contraview.objectives.masked_mse import Normalise
 class CmUnetConfig(config.Config):
     """Settings of CM-UNet; "official" is github.com/CamilleChallier/Contrastive-Masked-UNet."""
 
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (16, 32, 64),
         min_length=2,
         description="channels of the U-Net's levels, finest first, the last being the bottleneck; "

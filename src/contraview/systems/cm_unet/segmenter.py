@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, demand
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.modalities.images.crops import cut, cut_masks, random_places
@@ -102,6 +102,7 @@ class Segmenter:
         """What `learnt` described, on fresh parts of the same shape."""
         self = cls()
         self.values = tuple(learnt.facts["values"])
+        demand(all(type(v) is int and 0 <= v < 256 for v in self.values), "values of no mask")
         self.unet = cls._with_last(encoder, decoder, len(self.values), seed=0)
         set_weights(self.unet, learnt.arrays)
         self.unet.eval()

@@ -1,5 +1,6 @@
 """Contrastive UCB (Qiu, Wang, Bai, Yang, Wang 2022, arXiv:2207.14800)."""
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -7,7 +8,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator
 from contraview.core.system import System
@@ -206,7 +207,9 @@ class ContrastiveUcb(System):
         self.players = tuple(learnt.facts["players"])
         self._facts = {key: value for key, value in learnt.facts.items() if key != "players"}
         if "values" in learnt.arrays:
-            self.values = learnt.arrays["values"]
+            self.values = array(learnt.arrays, "values", 3)
+            fits = self.values.shape[2] == math.prod(self.players) > 0
+            demand(fits and self.values.size > 0, "values that fit no players")
             return
         self.values = np.empty((0, 0, 0))
         self._network = new_network(self.config, self.players[0], 0)

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from contraview.frameworks.images.finetuning import FinetuningConfig
 
@@ -18,7 +18,7 @@ class CoreTuningConfig(FinetuningConfig):
         description="folder of a fitted model whose image encoder is tuned (simclr, moco, simsiam, "
         "...); its form is taken over. Unset: an untrained encoder",
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (32, 64, 128, 128),
         min_length=1,
         description="channels of the encoder's blocks without a start; official ResNet-50",

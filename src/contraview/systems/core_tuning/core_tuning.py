@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from contraview.core.errors import InputError
+from contraview.core.learnt import sizes
 from contraview.core.run import Run
 from contraview.frameworks.images.finetuning import ImageFinetuning, Labelled, finetune
 from contraview.frameworks.images.start import read_start
@@ -100,4 +101,4 @@ class CoreTuning(ImageFinetuning):
 
     def encoder_for(self, facts: Mapping[str, Any]) -> nn.Module:
         """An `ImageEncoder` of the tuned one's widths."""
-        return ImageEncoder(facts["shape"][0], self.config.widths)
+        return ImageEncoder(sizes(facts["shape"], 3, "shape")[0], self.config.widths)

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from contraview.core import config
 
@@ -30,10 +30,10 @@ class DnaEsaConfig(config.Config):
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="on every sub-layer; official 0.1")
 
-    train_fragments: tuple[int, int] = Field(
+    train_fragments: tuple[PositiveInt, PositiveInt] = Field(
         (120, 240), description="least and most bases of a training fragment; official 800, 2000"
     )
-    train_reads: tuple[int, int] = Field(
+    train_reads: tuple[PositiveInt, PositiveInt] = Field(
         (60, 120), description="least and most bases of a training read in it; official 80, 180"
     )
     noise: float = Field(

@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from jaxtyping import Float, Float32, Int64, UInt8
 
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand, texts
 from contraview.index.exact import nearest
 from contraview.index.lance import LanceStore
 from contraview.modalities.sequences.crops import Fragments, cut
@@ -96,15 +96,25 @@ class FragmentIndex:
         cls, learnt: Learnt, length: int, overlap: int, store: str | None
     ) -> "FragmentIndex":
         """What `learnt` described; the store on disk has to hold the same vectors still."""
-        reference = Sequences(
-            learnt.facts["source"],
-            tuple(learnt.tables["references"]["name"].to_list()),
-            learnt.arrays["letters"],
-            learnt.arrays["ends"],
+        letters, ends = (
+            array(learnt.arrays, "letters", 1, "u"),
+            array(learnt.arrays, "ends", 1, "i"),
         )
+        names = texts(learnt.tables["references"]["name"].to_list(), "references")
+        demand(
+            letters.dtype == np.uint8
+            and len(ends) == len(names) + 1 > 1
+            and ends[0] == 0
+            and ends[-1] == len(letters)
+            and (np.diff(ends) > 0).all(),
+            "sequences that do not lie in their letters",
+        )
+        reference = Sequences(str(learnt.facts["source"]), names, letters, ends)
         fragments = Fragments.of(reference, length, overlap)
         if store is None:
-            return cls(reference, fragments, learnt.arrays["vectors"])
+            vectors = array(learnt.arrays, "vectors", 2)
+            demand(len(vectors) == len(fragments.starts), "vectors of other fragments")
+            return cls(reference, fragments, vectors)
         disk = LanceStore(store)
         disk.need(learnt.facts["mark"])
         return cls(reference, fragments, disk)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
@@ -27,7 +27,7 @@ class PseudoClasses(Config):
         None, ge=2, description="k of k-means; unset: as many as a batch has images, as the paper"
     )
     noise: float = Field(0.01, ge=0, description="standard deviation added to pixels from 0 to 1")
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (32, 64, 128),
         min_length=1,
         description="channels of the autoencoder's blocks, multiples of 4; k-means sees the last",

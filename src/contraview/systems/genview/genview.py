@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveInt, field_validator
 from torch import Tensor
 
 from contraview.core.config import Config
@@ -25,7 +25,7 @@ from contraview.systems.genview.variations import Variations, drawn, noise_level
 class Reference(Config):
     """The frozen encoder that tells subject from background: SimCLR on the same images."""
 
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (16, 32, 64),
         min_length=1,
         description="channels of its blocks, multiples of 4; each halves the map",

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from contraview.core.config import Config
 
@@ -49,7 +49,7 @@ class ImagiNetConfig(Config):
         "self_con",
         description="contrast between exits, or the classifier that it is judged against",
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (16, 32, 64, 128),
         min_length=2,
         description="channels of the encoder's blocks, multiples of 4; paper a ResNet-50",

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, demand
 from contraview.core.run import Run
 from contraview.core.weights import set_weights, weights_of
 from contraview.networks.fresh import fresh
@@ -119,4 +119,6 @@ class Head:
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
         set_weights(self.network, learnt.arrays)
-        self.temperature, self.offset = learnt.facts["temperature"], learnt.facts["offset"]
+        self.temperature = float(learnt.facts["temperature"])
+        self.offset = float(learnt.facts["offset"])
+        demand(self.temperature > 0, f"temperature {self.temperature}: not above 0")

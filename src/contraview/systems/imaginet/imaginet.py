@@ -11,7 +11,7 @@ from torch import Tensor
 
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, sizes, texts
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator, torch_generator
 from contraview.core.system import System
@@ -282,9 +282,9 @@ class ImagiNet(System):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        channels, height, width = learnt.facts["shape"]
+        channels, height, width = sizes(learnt.facts["shape"], 3, "shape")
         self.shape, self._facts = (channels, height, width), learnt.facts["data"]
-        self.generators = tuple(learnt.facts["generators"])
+        self.generators = texts(learnt.facts["generators"], "generators")
         self.threshold = learnt.facts["threshold"]
         self.encoder = self._encoder(0)
         set_weights(self.encoder, learnt.part("encoder").arrays)

@@ -4,7 +4,7 @@ import math
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from contraview.core.config import Config
@@ -25,7 +25,7 @@ from contraview.training.step import Loss, Step
 class CriticConfig(Config):
     """The critic, and how it and the walks are trained."""
 
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (16, 32, 64), min_length=1, description="channels of its blocks, multiples of 4"
     )
     outputs: int = Field(32, ge=2, description="width of its embeddings")

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from contraview.core import config
 from contraview.frameworks.diffusion import Betas
@@ -12,7 +12,7 @@ from contraview.modalities.images.views import ViewConfig
 class PixCellConfig(config.Config):
     """Settings of PixCell; "official" is github.com/cvlab-stonybrook/PixCell at commit ea163d68."""
 
-    embedder_widths: tuple[int, ...] = Field(
+    embedder_widths: tuple[PositiveInt, ...] = Field(
         (32, 64, 128),
         min_length=1,
         description="channels of the embedder's blocks, each halves the tile; the last is the "

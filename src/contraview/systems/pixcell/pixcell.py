@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, sizes
 from contraview.core.run import Run
 from contraview.core.seeds import torch_generator
 from contraview.core.system import System
@@ -162,7 +162,7 @@ class PixCell(System):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        channels, height, width = learnt.facts["shape"]
+        channels, height, width = sizes(learnt.facts["shape"], 3, "shape")
         self.shape, self._facts = (channels, height, width), learnt.facts["fit"]
         self.embedder = Embedder(self.config, channels, 0)
         set_weights(self.embedder, learnt.part("embedder").arrays)

@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import Float, Shaped
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.core.run import Run
 from contraview.core.seeds import numpy_generator, stream_seed
 from contraview.core.system import System
@@ -159,7 +159,12 @@ class RobustnessScaling(System):
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
         table = learnt.tables["truth"]
-        self.images = Images(learnt.arrays["pixels"], table, label=TRUTH)
+        pixels = array(learnt.arrays, "pixels", 4, "u")
+        demand(
+            pixels.dtype == np.uint8 and len(pixels) == table.height and pixels.size > 0,
+            f"{len(pixels)} images for {table.height} truths",
+        )
+        self.images = Images(pixels, table, label=TRUTH)
         self.truth, self.seed = self.images.labels(), int(learnt.facts["seed"])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from contraview.frameworks.images.variant import VariantConfig
 
@@ -20,7 +20,7 @@ class ScatSimCLRConfig(VariantConfig):
         "with mean and spread of each map taken away",
     )
     stem: int = Field(32, ge=4, description="channels of the adapter's first convolution")
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (32, 32),
         min_length=1,
         description="channels of the adapter's residual blocks, one a block; multiples of 4; paper "
@@ -43,7 +43,7 @@ class ScatSimCLRConfig(VariantConfig):
         description="share of the steps before lambda counts; paper: the first 40 of 100 epochs; "
         "official code: 0",
     )
-    pretext_widths: tuple[int, int] = Field(
+    pretext_widths: tuple[PositiveInt, PositiveInt] = Field(
         (128, 64),
         description="hidden widths of the pretext head; paper 512 and 128 (rotation), 512 a tile "
         "and 4096 (jigsaw)",

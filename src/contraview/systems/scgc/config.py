@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from contraview.core import config
 
@@ -11,7 +11,7 @@ class ScgcConfig(config.Config):
     """Settings of SCGC; "official" is github.com/gayanku/SCGC."""
 
     clusters: int | None = Field(None, ge=2, description="k, how many groups; has to be given")
-    hidden: tuple[int, ...] = Field(
+    hidden: tuple[PositiveInt, ...] = Field(
         (256, 256, 512), description="widths of the encoder's hidden layers; official 500-500-2000"
     )
     code: int = Field(10, ge=2, description="dimensions of the embedding; official 10")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph as TensorGraph
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand, texts
 from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
@@ -177,8 +177,11 @@ class Scgc(System):
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
         arrays = learnt.arrays
-        self.centres, self.unit_centres = arrays["centres"], arrays["unit centres"]
-        self._mean, self._spread = arrays["mean"], arrays["spread"]
+        self.centres, self.unit_centres = (
+            array(arrays, "centres", 2),
+            array(arrays, "unit centres", 2),
+        )
+        self._mean, self._spread = array(arrays, "mean", 1), array(arrays, "spread", 1)
         self.encoder = self.fresh_autoencoder(len(self._mean), 0).encoder
         prefix = "encoder."
         set_weights(
@@ -186,7 +189,11 @@ class Scgc(System):
             {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)},
         )
         self._facts = {key: value for key, value in learnt.facts.items() if key != "columns"}
-        self._columns = tuple(learnt.facts["columns"])
+        self._columns = texts(learnt.facts["columns"], "columns")
+        width = len(self._mean)
+        demand(len(self._spread) == width, "means and spreads that do not fit")
+        demand(self.centres.shape == self.unit_centres.shape, "centres that do not fit")
+        demand(len(self.centres) > 0, "no centres")
 
 
 def _unit(vectors: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:

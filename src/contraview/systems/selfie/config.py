@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from contraview.core.config import Config
 from contraview.frameworks.images.finetuning import FinetuningConfig
@@ -23,13 +23,13 @@ class SelfieConfig(Config):
     hidden: float = Field(
         0.25, gt=0, lt=1, description="share of the patches that are missing; paper .25"
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[PositiveInt, ...] = Field(
         (16, 32, 64),
         min_length=1,
         description="channels of the patch network's stages, multiples of 4; paper those of the "
         "first three of ResNet-50",
     )
-    strides: tuple[int, ...] = Field(
+    strides: tuple[PositiveInt, ...] = Field(
         (1, 2, 2),
         min_length=1,
         description="stride of each stage; the first is 1 for patches of a few pixels",

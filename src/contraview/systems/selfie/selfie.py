@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, sizes
 from contraview.core.model_folder import read_model
 from contraview.core.run import Run
 from contraview.core.seeds import torch_generator
@@ -189,7 +189,9 @@ class Selfie(ImageFinetuning):
 
     def encoder_for(self, facts: Mapping[str, Any]) -> nn.Module:
         """The whole network; before fine-tuning the encoder is a view of the pre-training's."""
-        return self._whole(0, fresh_choice(tuple(facts["shape"]), self.config, 0).patch)
+        channels, height, width = sizes(facts["shape"], 3, "shape")
+        choice = fresh_choice((channels, height, width), self.config, 0)
+        return self._whole(0, choice.patch)
 
     def learnt(self) -> Learnt:
         """The network of pre-training; where fine-tuned, also the whole network and classifier."""
@@ -204,7 +206,7 @@ class Selfie(ImageFinetuning):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        channels, height, width = learnt.facts["shape"]
+        channels, height, width = sizes(learnt.facts["shape"], 3, "shape")
         self.shape, self._facts = (channels, height, width), learnt.facts["data"]
         self.choice = fresh_choice(self.shape, self.config, 0)
         set_weights(self.choice, learnt.part("choice").arrays)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from contraview.core.errors import InputError
 from contraview.core.graph import Graph
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand
 from contraview.core.run import Run
 from contraview.evaluation.multi_label import MultiLabelProbe, multi_hot
 from contraview.evaluation.probes import labels_of
@@ -202,4 +202,6 @@ class SoftCon(TwoViews):
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
         super().restore(learnt)
-        self.scale = BandScale(learnt.arrays["scale.low"], learnt.arrays["scale.high"])
+        low, high = (array(learnt.arrays, f"scale.{end}", 1) for end in ("low", "high"))
+        demand(len(low) == len(high) and (low < high).all(), "a scale of bands from high to low")
+        self.scale = BandScale(low, high)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from contraview.core.errors import InputError
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, demand, texts
 from contraview.core.run import Run
 from contraview.core.system import System
 from contraview.core.weights import set_weights, weights_of
@@ -252,9 +252,11 @@ class TsForecast(System):
 
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
-        self.channels = tuple(learnt.facts["channels"])
-        self.targets = tuple(learnt.facts["targets"])
-        self.clock = Clock(*learnt.facts["clock"])
+        self.channels = texts(learnt.facts["channels"], "channels")
+        self.targets = texts(learnt.facts["targets"], "targets")
+        unit, size = learnt.facts["clock"]
+        demand(unit in ("mo", "us", "n") and float(size) > 0, "a clock that stands")
+        self.clock = Clock(unit, float(size))
         self._facts = learnt.facts["data"]
         self.scaler = Scaler.restore(learnt.part("scaler"))
         self.network = self._fresh(0)

@@ -98,5 +98,5 @@ def test_an_alert_is_found_by_the_beginning_of_its_id(tmp_path):
 
 def test_a_damaged_file_is_one_sentence(folder):
     (folder / "feedback.parquet").write_bytes(b"no table")
-    with pytest.raises(InputError, match="holds no feedback"):
+    with pytest.raises(InputError, match="cannot be read"):
         load_feedback(folder)

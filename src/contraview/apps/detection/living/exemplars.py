@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int
 
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand, texts
 from contraview.index.exact import nearest
 
 BENIGN: Final = "benign"
@@ -91,7 +91,15 @@ class Exemplars:
     def restore(cls, learnt: Learnt) -> "Exemplars":
         """What `learnt` described."""
         held = learnt.arrays
-        return cls(held["rows"], held["codes"], tuple(learnt.facts["names"]), held["reach"])
+        rows, codes = array(held, "rows", 2), array(held, "codes", 1, "iu")
+        names, reach = texts(learnt.facts["names"], "names"), array(held, "reach", 1)
+        demand(
+            len(rows) == len(codes) > 0
+            and len(names) == len(reach)
+            and 0 <= codes.min() <= codes.max() < len(names),
+            "exemplars: flows without a class",
+        )
+        return cls(rows, codes, names, reach)
 
 
 def _to_others(rows: Float32[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:

@@ -20,6 +20,8 @@ import polars as pl
 from contraview.apps.detection.living.beside import changing, need_model
 from contraview.apps.detection.living.seen import identity
 from contraview.core.errors import InputError
+from contraview.core.model_files import inside
+from contraview.core.parquet_files import read_parquet
 from contraview.core.whole_file import write_bytes
 
 FILE: Final = "feedback.parquet"
@@ -149,7 +151,7 @@ def load_feedback(folder: Path) -> list[Feedback]:
     if not path.exists():
         return []
     try:
-        table = pl.read_parquet(path)
+        table = read_parquet(inside(folder, path.name), str(path))
         return [_of_row(row) for row in table.iter_rows(named=True)]
     except (pl.exceptions.PolarsError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: holds no feedback: {error}") from None

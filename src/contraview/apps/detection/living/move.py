@@ -9,13 +9,15 @@ from jaxtyping import Bool, Float, Float32
 from contraview.apps.detection.rules import Rules
 from contraview.apps.detection.usual import Usual
 from contraview.apps.detection.views import View
-from contraview.core.learnt import Learnt
+from contraview.core.learnt import Learnt, array, demand, texts
 from contraview.frameworks.one_class.centroid import Centroid
 from contraview.frameworks.one_class.ecod import Ecod
 from contraview.frameworks.one_class.neighbours import Neighbours
 
 MOVE: Final = "move"
 """The name under which a model folder holds it."""
+MOST_COUNTS: Final = 1e9
+"""For fewer rows of a fit than this a row stands."""
 MOST_COPIES: Final = 20
 """How often a row may stand in the tails of a column."""
 
@@ -92,6 +94,13 @@ class Move:
     @classmethod
     def restore(cls, learnt: Learnt) -> "Move":
         """What `learnt` described."""
-        held = learnt.arrays
-        told = learnt.facts["allowed"], learnt.facts["services"]
-        return cls(held["rows"], held["counts"], held["taught"], *told)
+        held, facts = learnt.arrays, learnt.facts
+        rows, counts = array(held, "rows", 2), array(held, "counts", 1)
+        taught = array(held, "taught", 1, "b")
+        demand(len(rows) == len(counts) == len(taught), "move: rows that count as nothing")
+        demand((counts >= 0).all() and (counts < MOST_COUNTS).all(), "move: counts beyond measure")
+        allowed = {
+            column: list(texts(values, column)) for column, values in facts["allowed"].items()
+        }
+        services = {name: float(share) for name, share in facts["services"].items()}
+        return cls(rows, counts, taught, allowed, services)

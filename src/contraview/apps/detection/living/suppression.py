@@ -7,7 +7,6 @@ its ``until``; it then stays in the file, and is told of as expired, until it is
 
 import hashlib
 import ipaddress
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from contraview.apps.detection.living.seen import Seen, usual_form
 from contraview.apps.detection.reasons import Reason
 from contraview.apps.detection.services import stands_for, understood
 from contraview.core.errors import InputError
+from contraview.core.model_files import read_json
 from contraview.core.plain_text import plain
 from contraview.core.whole_file import write_json
 
@@ -130,11 +130,11 @@ class Suppressions:
         if not path.exists():
             return cls()
         try:
-            content = json.loads(path.read_text())
+            content = read_json(path)
             if content["format"] > FORMAT:
                 raise InputError(f"{path}: format {content['format']}; update contraview")
             return cls(tuple(_rule(each) for each in content["rules"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: holds no suppression rules: {error}") from None
 
     def active(self, now: datetime | None = None) -> list[Rule]:

@@ -10,6 +10,7 @@ truncated.
 import fcntl
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -150,11 +151,16 @@ class Journal:
                 ) from None
             self._move(None, {})
             return 0
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             said = None
         if not isinstance(said, dict) or said.get("version") != VERSION:
             raise InputError(
                 f"{self.cursor}: cannot be read; move it and the log away to start new"
+            )
+        if not self._is_cursor(said):
+            raise InputError(
+                f"{self.cursor}: is not as a watcher writes it; move it and the log away to start "
+                "new"
             )
         if said["source"] != self._source:
             raise InputError(
@@ -166,11 +172,27 @@ class Journal:
         if self._arrays:
             try:
                 arrays = load_file(self.path.with_name(self._arrays))
-            except (OSError, SafetensorError) as error:
+            except (OSError, ValueError, SafetensorError) as error:
                 raise InputError(f"{self._arrays}: cannot be read: {error}") from None
         self.place = Place(said["place"], arrays) if said["place"] else None
         self._same_model = said["model"] == self._model
         return int(said["length"])
+
+    def _is_cursor(self, said: dict[str, Any]) -> bool:
+        """Whether every part is of its kind, and its arrays are a file of this cursor's own: it is
+        removed when the next one is there.
+        """
+        arrays = said.get("arrays")
+        own = re.compile(re.escape(self.cursor.name) + r"\.\d+\.safetensors")
+        return (
+            isinstance(said.get("source"), str)
+            and isinstance(said.get("model"), str)
+            and isinstance(said.get("counters"), dict)
+            and type(said.get("length")) is int
+            and said["length"] >= 0
+            and isinstance(said.get("place", ""), dict | None)
+            and (arrays is None or (isinstance(arrays, str) and bool(own.fullmatch(arrays))))
+        )
 
     def _read_tail(self, length: int) -> None:
         """The lines beyond the cursor: what they are called, and the one that was cut."""

@@ -1,19 +1,16 @@
 """NumPy files: .npy with one cloud or many, .npz with named ones."""
 
-import io
-import zipfile
-from typing import Any
-
 import numpy as np
 from jaxtyping import Shaped
 
+from contraview.core import numpy_files
 from contraview.core.errors import InputError
 from contraview.modalities.clouds.shape import Shape
 
 
 def read_npy(content: bytes, name: str) -> list[Shape]:
     """One cloud [p, 3 or more columns], or many [n, p, 3 or more]."""
-    return from_array(_loaded(content, name), name)
+    return from_array(numpy_files.read_npy(content, name), name)
 
 
 def read_npz(content: bytes, name: str) -> list[Shape]:
@@ -22,14 +19,13 @@ def read_npz(content: bytes, name: str) -> list[Shape]:
     Raises:
         InputError: no NumPy archive, or an array that is no cloud.
     """
-    archive: Any = _loaded(content, name)
-    if "points" not in archive.files:
+    arrays = numpy_files.read_npz(content, name)
+    if "points" not in arrays:
         return [
-            shape for key in archive.files for shape in from_array(archive[key], f"{name}:{key}")
+            shape for key, array in arrays.items() for shape in from_array(array, f"{name}:{key}")
         ]
-    shapes = from_array(archive["points"], f"{name}:points")
-    for key in archive.files:
-        values = archive[key]
+    shapes = from_array(arrays["points"], f"{name}:points")
+    for key, values in arrays.items():
         if key != "points" and values.shape == (len(shapes),):
             for shape, value in zip(shapes, values, strict=True):
                 shape.facts[key] = str(value)
@@ -49,10 +45,3 @@ def from_array(array: Shaped[np.ndarray, "..."], name: str) -> list[Shape]:
     raise InputError(
         f"{name}: is of shape {list(array.shape)}; expected [points, 3] or [clouds, points, 3]"
     )
-
-
-def _loaded(content: bytes, name: str) -> Any:
-    try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{name}: cannot be read as a NumPy file: {error}") from None

@@ -47,7 +47,7 @@ def _vertices(lines: list[bytes], numbers: list[int], name: str) -> Float[np.nda
                 raise InputError(
                     f"{name}: line {i + 1}: {found!r}; expected 'v' and three numbers"
                 ) from None
-        raise
+        raise InputError(f"{name}: a vertex is no three numbers; expected 'v x y z'") from None
 
 
 def _by_corners(lines: list[bytes], faces: list[int], name: str) -> list[list[int]]:
@@ -57,7 +57,7 @@ def _by_corners(lines: list[bytes], faces: list[int], name: str) -> list[list[in
     """
     groups: dict[int, list[int]] = {}
     for i in faces:
-        groups.setdefault(len(lines[i].split()) - 1, []).append(i)
+        groups.setdefault(len(_corners(lines[i])), []).append(i)
     if 0 in groups:
         raise InputError(f"{name}: line {groups[0][0] + 1}: a face without corners")
     return [groups[corners] for corners in sorted(groups) if corners > 2]
@@ -67,17 +67,17 @@ def _triangles(
     lines: list[bytes], numbers: list[int], faces: list[int], name: str
 ) -> Int[np.ndarray, "t 3"]:
     """Faces with the same number of corners as triangles."""
-    cells = [_REST.sub(b"", lines[i]).split()[1:] for i in faces]
+    cells = [_corners(lines[i]) for i in faces]
     try:
         corners = np.array(cells, dtype=np.int64)
-    except ValueError:
+    except (ValueError, OverflowError):
         for i, cell in zip(faces, cells, strict=True):
-            if not all(re.fullmatch(rb"[+-]?\d+", each) for each in cell):
+            if not all(re.fullmatch(rb"[+-]?\d{1,18}", each) for each in cell):
                 found = lines[i].decode("utf-8", "replace").strip()[:40]
                 raise InputError(
                     f"{name}: line {i + 1}: {found!r}; expected 'f' and numbers of vertices"
                 ) from None
-        raise
+        raise InputError(f"{name}: a corner is no number; expected 'f' and vertices") from None
     so_far = np.searchsorted(numbers, faces)[:, None]
     rows = np.where(corners < 0, so_far + corners, corners - 1)
     wrong = (rows < 0) | (rows >= len(numbers)) | (corners == 0)
@@ -88,6 +88,11 @@ def _triangles(
             f"{len(numbers)} vertices"
         )
     return fan(rows)
+
+
+def _corners(line: bytes) -> list[bytes]:
+    """The vertices that a face line names, without texture and normal."""
+    return _REST.sub(b"", line).split()[1:]
 
 
 def _is_number(cell: bytes) -> bool:

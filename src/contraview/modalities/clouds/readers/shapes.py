@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 
 from contraview.core.errors import InputError
+from contraview.core.parquet_files import read_parquet
+from contraview.core.reading import reading
 from contraview.modalities.clouds.readers.arrays import from_array, read_npy, read_npz
 from contraview.modalities.clouds.readers.catalogue import read_catalogue
 from contraview.modalities.clouds.readers.obj import read_obj
@@ -89,10 +91,11 @@ def _in_folder(folder: Path) -> Iterator[Shape]:
 def _in_file(path: Path) -> Iterator[Shape]:
     suffix = path.suffix.lower()
     if suffix == ".parquet" or (suffix == ".csv" and _is_list(path)):
-        try:
-            table = pl.read_parquet(path) if suffix == ".parquet" else pl.read_csv(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from None
+        if suffix == ".parquet":
+            table = read_parquet(path, str(path))
+        else:
+            with reading(str(path)):
+                table = pl.read_csv(path)
         yield from _listed(table, path.parent, str(path))
         return
     if suffix not in READERS:

@@ -159,16 +159,6 @@ def parse(
     name: str, text: bytes, layout: Layout, first_line: int, malformed: Malformed
 ) -> pa.Table:
     """The rows of whole lines as strings, with `LINE`; one of another width is malformed."""
-    width = len(layout.columns)
-    skipped: list[int] = []
-
-    def skip(row: pa_csv.InvalidRow) -> str:
-        skipped.append(row.number - 1)
-        if row.text.strip():
-            where = f"{name}: line {first_line + row.number - 1}"
-            malformed.add(where, f"{row.actual_columns} fields; expected {width}")
-        return "skip"
-
     if layout.quoted and b'"' in text:
         text = _without_open_quotes(name, text, first_line, malformed)
     if text and not text.endswith(b"\n"):
@@ -176,7 +166,33 @@ def parse(
     rows = text.count(b"\n")
     if not rows:
         return pa.table({name: pa.array([], pa.large_string()) for name in layout.columns})
-    positions = [str(index) for index in range(width)]
+    table, skipped = _parsed(text, layout)
+    if table.num_rows + len(skipped) < rows:  # a quote has swallowed the end of a line
+        text = _without_broken_quotes(name, text, layout, first_line, malformed)
+        table, skipped = _parsed(text, layout)
+        if table.num_rows + len(skipped) < rows:
+            raise InputError(f"{name}: from line {first_line}: its quotes make no sense")
+    for row in skipped:
+        if row.text.strip():
+            where = f"{name}: line {first_line + row.number - 1}"
+            told = f"{row.actual_columns} fields; expected {len(layout.columns)}"
+            malformed.add(where, told)
+    numbers = np.delete(np.arange(rows), [row.number - 1 for row in skipped])
+    table = table.append_column(LINE, pa.array(first_line + numbers, pa.int64()))
+    # Arrow reads an empty line as a row of empty cells.
+    blank = _blank_lines(text)[numbers]
+    return table.filter(pa.array(~blank)) if blank.any() else table
+
+
+def _parsed(text: bytes, layout: Layout) -> tuple[pa.Table, list[pa_csv.InvalidRow]]:
+    """The rows as strings, and those of another width."""
+    skipped: list[pa_csv.InvalidRow] = []
+
+    def skip(row: pa_csv.InvalidRow) -> str:
+        skipped.append(row)
+        return "skip"
+
+    positions = [str(index) for index in range(len(layout.columns))]
     table = pa_csv.read_csv(
         pa.BufferReader(text),
         pa_csv.ReadOptions(use_threads=False, column_names=positions, block_size=len(text) + 1),
@@ -190,17 +206,29 @@ def parse(
             column_types=dict.fromkeys(positions, pa.large_string()), strings_can_be_null=False
         ),
     ).rename_columns(list(layout.columns))
-    numbers = np.delete(np.arange(rows), skipped)
-    table = table.append_column(LINE, pa.array(first_line + numbers, pa.int64()))
-    # Arrow reads an empty line as a row of empty cells.
-    blank = _blank_lines(text)[numbers]
-    return table.filter(pa.array(~blank)) if blank.any() else table
+    return table, skipped
 
 
 def _blank_lines(text: bytes) -> Bool[np.ndarray, " lines"]:
     """Which lines of a text hold nothing but their end."""
     signs = np.frombuffer(text, np.uint8)
     return np.diff(np.flatnonzero(signs == ord("\n")), prepend=-1) == 1
+
+
+def _without_broken_quotes(
+    name: str, text: bytes, layout: Layout, first_line: int, malformed: Malformed
+) -> bytes:
+    """The block without lines whose quotes pair, but not field by field: ``"a"b, "c"d,"e``."""
+    other = f"[^{re.escape(layout.separator)}]"
+    quoted = rf'"(?:[^"]|"")*+"{other}*+'
+    field = rf'(?:{quoted}|(?!"){other}*+)'
+    whole = re.compile(rf"{field}(?:{re.escape(layout.separator)}{field})*+")
+    lines = text.decode().split("\n")
+    broken = [i for i, line in enumerate(lines) if '"' in line and not whole.fullmatch(line)]
+    for i in broken:
+        malformed.add(f"{name}: line {first_line + i}", "a quote that is not closed")
+        lines[i] = ""
+    return "\n".join(lines).encode()
 
 
 def _without_open_quotes(name: str, text: bytes, first_line: int, malformed: Malformed) -> bytes:

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from contraview.core.errors import InputError
+from contraview.core.reading import PANIC
 from contraview.modalities.flows.kinds.kind import Kind
 from contraview.modalities.flows.kinds.known import recognise
 from contraview.modalities.flows.readers.blocks import TextFile
@@ -105,26 +106,24 @@ def _members(name: str, head: bytes) -> dict[str, bool]:
 
 def _schema(keys: list[str], members: dict[str, bool], kind: Kind) -> dict[str, Any]:
     """All values as text, so that a wrong one is found where its column is understood."""
-    schema: dict[str, Any] = {}
+    objects: dict[str, dict[str, Any]] = {}
+    plain: list[str] = []
     for key in keys:
         outer, _, inner = key.partition(".")
         if inner and members.get(key, outer in kind.nested):
-            schema.setdefault(outer, {})[inner] = pl.String
+            objects.setdefault(outer, {})[inner] = pl.String
         else:
-            schema[key] = pl.String
-    return {
-        key: pl.Struct(inner) if isinstance(inner, dict) else inner for key, inner in schema.items()
-    }
+            plain.append(key)
+    # A key that is an object in one line and a value in another counts as an object.
+    texts = {key: pl.String for key in plain if key not in objects}
+    return texts | {outer: pl.Struct(inner) for outer, inner in objects.items()}
 
 
 def _parse(
     name: str, block: bytes, schema: dict[str, Any], first_line: int, malformed: Malformed
 ) -> pl.DataFrame:
     """The objects of a block; a line that is none is malformed."""
-    try:
-        rows = pl.read_ndjson(io.BytesIO(block), schema=schema)
-    except pl.exceptions.ComputeError:
-        rows = None
+    rows = _read(block, schema)
     numbers = np.arange(first_line, first_line + block.count(b"\n") + (block[-1:] != b"\n"))
     if rows is None or rows.height != len(numbers):
         lines = pl.Series(block.decode().split("\n"))[: len(numbers)].str.strip_chars()
@@ -134,8 +133,38 @@ def _parse(
             where = f"{name}: line {numbers[broken.arg_max() or 0]}"
             malformed.add(where, "no JSON object", int(broken.sum()))
         numbers = numbers[whole.to_numpy()]
-        text = "\n".join(lines.filter(whole)).encode()
-        rows = (
-            pl.read_ndjson(io.BytesIO(text), schema=schema) if text else pl.DataFrame(schema=schema)
-        )
+        parts, kept = _fitting(lines.filter(whole).to_list(), schema)
+        if len(kept) < len(numbers):
+            odd = np.delete(numbers, np.asarray(kept, np.int64))
+            told = "an object where a value is expected, or the reverse"
+            malformed.add(f"{name}: line {odd[0]}", told, len(odd))
+        numbers = numbers[np.asarray(kept, np.int64)]
+        rows = pl.concat([pl.DataFrame(schema=schema), *parts])
     return rows.with_columns(pl.Series(LINE, numbers))
+
+
+def _read(text: bytes, schema: dict[str, Any]) -> pl.DataFrame | None:
+    """The objects of whole lines; None where one does not fit the schema."""
+    try:
+        return pl.read_ndjson(io.BytesIO(text), schema=schema)
+    except (pl.exceptions.ComputeError, pl.exceptions.SchemaError, PANIC):
+        return None
+
+
+def _fitting(lines: list[str], schema: dict[str, Any]) -> tuple[list[pl.DataFrame], list[int]]:
+    """The objects that fit the schema, and which they are; others are found by halving."""
+    parts: list[pl.DataFrame] = []
+    kept: list[int] = []
+    waiting = [(0, len(lines))]
+    while waiting:
+        start, end = waiting.pop()
+        if start == end:
+            continue
+        rows = _read("\n".join(lines[start:end]).encode(), schema)
+        if rows is not None and rows.height == end - start:
+            parts.append(rows)
+            kept += range(start, end)
+        elif end - start > 1:
+            middle = (start + end) // 2
+            waiting += [(middle, end), (start, middle)]
+    return parts, kept

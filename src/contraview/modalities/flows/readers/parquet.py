@@ -8,6 +8,8 @@ from typing import Final
 import polars as pl
 
 from contraview.core.errors import InputError
+from contraview.core.parquet_files import check_parquet
+from contraview.core.reading import PANIC, first_line
 from contraview.modalities.flows.readers.raw import Raw
 
 MAGIC: Final = b"PAR1"
@@ -22,6 +24,7 @@ def read_parquet(path: Path) -> Raw:
         ends_well = file.read() == MAGIC
     if not ends_well:
         raise InputError(f"{path}: is cut short: a Parquet file ends with PAR1; copy it again")
+    check_parquet(path, str(path))
     with reading(str(path)):
         kind = pl.read_parquet_metadata(path).get(KIND_KEY)
         # Absolute: another process that reads it may stand in another folder.
@@ -35,6 +38,5 @@ def reading(name: str) -> Iterator[None]:
     """Within it, data that cannot be decoded (a damaged page, say) is the user's wrong input."""
     try:
         yield
-    except (pl.exceptions.ComputeError, OSError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{name}: cannot be read: {said}") from None
+    except (pl.exceptions.ComputeError, PANIC, OSError) as error:
+        raise InputError(f"{name}: cannot be read: {first_line(error)}") from None
