@@ -56,7 +56,7 @@ def fuzzed(name: str, inputs: int, seed: int, keep: Path) -> dict[str, Any]:
     before, restarts, done = resource.getrusage(resource.RUSAGE_CHILDREN), 0, 0
     keep.mkdir(parents=True, exist_ok=True)
     while done < inputs and restarts <= RESTARTS:
-        with tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-", dir=_memory()) as place:
+        with tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-", dir=memory()) as place:
             board = Path(place) / "board"
             board.write_bytes(bytes(BOARD))
             arguments = [name, str(inputs - done), str(seed + restarts), str(keep), place]
@@ -107,7 +107,7 @@ def _wait(process: subprocess.Popen, board: Path) -> str:
     return f"ended by {process.returncode}" if process.returncode else ""
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
     """A folder in memory, where there is one: each input is a file."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 

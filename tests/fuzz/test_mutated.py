@@ -5,62 +5,26 @@ fast. `test_guided` looks at night for what neither happens to hit.
 """
 
 import os
-import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz.judge import judge
+from tests.fuzz.mutate import HOW, TOKENS, changed
 from tests.fuzz.readers import NAMES, reader
 
-IN_CI, AT_NIGHT = 100, 20_000
-PLAIN = 1_900
+IN_CI, AT_NIGHT = 50, 20_000
+PLAIN = 1_950
 """Inputs a reader, beside those of hypothesis."""
-HOW = ("set", "insert", "cut", "repeat", "bit", "swap")
-TOKENS = (
-    *(
-        b"",
-        b"\0",
-        b"\xff",
-        b"\xff\xff\xff\xff",
-        b"\x80\0\0\0",
-        b"\n",
-        b"\r",
-        b'"',
-        b"'",
-        b",",
-        b";",
-    ),
-    *(b"\t", b" ", b"-1", b"0", b"1e999", b"nan", b"inf", b"99999999999999999999", b"\x1b[2J"),
-    *("\u202e".encode(), b"\xef\xbb\xbf", b"../", b"[" * 2000, b"{", b"}", b"null", b"#", b"\\"),
-)
 change = st.tuples(
     st.sampled_from(HOW),
     st.floats(0, 1),
     st.integers(1, 40),
     st.one_of(st.sampled_from(TOKENS), st.binary(min_size=1, max_size=8)),
 )
-
-
-def changed(content, changes):
-    """A seed with pieces set, inserted, cut, repeated, moved, and bits turned."""
-    for how, place, size, token in changes:
-        at = int(place * len(content))
-        before, piece, after = content[:at], content[at : at + size], content[at + size :]
-        if how == "set":
-            content = before + token + content[at + len(token) :]
-        elif how == "insert":
-            content = before + token + content[at:]
-        elif how == "cut":
-            content = before + after
-        elif how == "repeat":
-            content = before + piece * 3 + after
-        elif how == "swap":
-            content = piece + before + after
-        elif piece:
-            content = before + bytes([piece[0] ^ 1 << size % 8]) + content[at + 1 :]
-    return content
 
 
 def inputs(chosen):
@@ -110,20 +74,12 @@ def test_any_input_is_read_or_refused_in_one_line(name, folder):
     run(name, folder, IN_CI, always_the_same=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_many_inputs_are_read_or_refused_in_one_line(name, folder):
-    chosen, g = reader(name), random.Random(name)
-    seeds = chosen.seeds()
-    for number in range(PLAIN):
-        content = g.randbytes(g.randrange(300)) if number % 20 == 0 else g.choice(seeds)
-        if number % 20 == 1:
-            other = g.choice(seeds)
-            content = content[: g.randrange(len(content))] + other[g.randrange(len(other)) :]
-        changes = [
-            (g.choice(HOW), g.random(), g.randint(1, 40), g.choice([*TOKENS, g.randbytes(4)]))
-            for _ in range(g.randint(1, 6))
-        ]
-        judge(chosen, changed(content, changes), folder)
+@pytest.mark.timeout(1800)
+def test_many_inputs_are_read_or_refused_in_one_line(tmp_path):
+    run = [sys.executable, "-m", "tests.fuzz.mutate", "all", "--inputs", str(PLAIN)]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert done.stdout.count(f"{PLAIN:,} inputs") == len(NAMES)
 
 
 @pytest.mark.nightly

@@ -31,7 +31,8 @@ def _capture(path: Path) -> None:
     if path.stat().st_size % 8 == 0:  # what follows the meter is the same for all captures
         _flows(path)
         return
-    for part in stream(path, "lycos" if path.stat().st_size % 2 else "std", max_open=4, window=5):
+    mode = "lycos" if path.stat().st_size % 2 else "std"
+    for part in stream(path, mode, max_open=4, window=5 if path.stat().st_size % 8 < 3 else 100):
         part.frame.height  # noqa: B018
 
 

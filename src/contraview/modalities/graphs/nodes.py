@@ -124,7 +124,8 @@ def _ids(column: pl.Series, name: str) -> tuple[str, ...]:
 
 
 def _classes(column: pl.Series) -> np.ndarray:
-    if column.dtype.is_integer() and not column.null_count():
+    wide = column.dtype in (pl.Int128, pl.UInt128)  # NumPy has none so wide
+    if column.dtype.is_integer() and not wide and not column.null_count():
         return column.to_numpy()
     return column.cast(pl.String).fill_null("").to_numpy().astype(np.str_)
 

@@ -1,8 +1,10 @@
 """GeoTIFF and other TIFF files of any number of bands and any type of number."""
 
 import logging
+import lzma
 import math
 import struct
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,8 @@ _BROKEN: Final = (
     MemoryError,
     RuntimeError,
     struct.error,
+    zlib.error,
+    lzma.LZMAError,
 )
 """What tifffile raises for tags that make no sense."""
 SUFFIXES: Final = frozenset({".tif", ".tiff"})

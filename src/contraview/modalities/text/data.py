@@ -124,7 +124,7 @@ class Texts:
             row = int(cells.is_null().arg_max() or 0)
             raise InputError(f"{self.name}: column {self.label!r}, row {row + 1} is empty")
         if cells.dtype.is_numeric():
-            return cells.to_numpy().astype(np.float64)
+            return cells.cast(pl.Float64).to_numpy()
         return cells.cast(pl.String).to_numpy().astype(np.str_)
 
     def others(self) -> "Texts | None":

@@ -15,6 +15,8 @@ _TYPES: Final = {
     "int32": "i4", "uint32": "u4", "float32": "f4", "float64": "f8",
 }  # fmt: skip
 _ORDERS: Final = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+_BEYOND: Final = 1 << 62
+"""No file has so many vertices."""
 _CORNERS: Final = ("vertex_indices", "vertex_index")
 
 
@@ -111,14 +113,14 @@ class _Text:
                 if isinstance(kind, tuple):
                     count = int(cells[place])
                     row = [int(float(cell)) for cell in cells[place + 1 : place + 1 + count]]
-                    if len(row) < count:
+                    if len(row) < count or any(abs(cell) >= _BEYOND for cell in row):
                         raise IndexError
                     table[column].append(row)
                     place += 1 + count
                 else:
                     table[column].append(float(cells[place]))
                     place += 1
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             raise InputError(
                 f"{self.name}: line {self.line}: expected a row of {element.name!r}: "
                 f"{', '.join(element.columns)}"
