@@ -146,7 +146,7 @@ class IsolationForest:
             (self.samples >= 1).all() and not np.isnan(self.threshold).any(),
             "isolation forest: a node without rows, or a cut at no number",
         )
-        demand(self._paths[0] <= DEEPEST, f"isolation forest: deeper than {DEEPEST}")
+        demand(self.paths[0] <= DEEPEST, f"isolation forest: deeper than {DEEPEST}")
 
     @property
     def expected(self) -> float:
