@@ -15,7 +15,7 @@ from contraview.core.errors import InputError
 from contraview.core.graph import DType, Graph, Port
 
 OPSET: Final = 20
-"""Of ONNX's own operators: onnxruntime from 1.18 on runs it."""
+"""Of ONNX's own operators."""
 EXAMPLES: Final = 5
 """Items that the network is traced on; not one, which would be taken for a constant."""
 UNSEEN: Final = -1
