@@ -16,8 +16,8 @@ from tests.fuzz.judge import judge
 from tests.fuzz.mutate import HOW, TOKENS, changed
 from tests.fuzz.readers import NAMES, reader
 
-IN_CI, AT_NIGHT = 50, 20_000
-PLAIN = 1_950
+IN_CI, AT_NIGHT = 30, 20_000
+PLAIN = 1_970
 """Inputs a reader, beside those of hypothesis."""
 change = st.tuples(
     st.sampled_from(HOW),

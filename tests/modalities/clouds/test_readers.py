@@ -171,8 +171,23 @@ def test_every_format_gives_back_the_points_that_were_written(points):
     np.testing.assert_array_equal(read_ply(head.encode() + wanted.tobytes(), "a").vertices, wanted)
 
 
-@settings(max_examples=60)
+def test_ply_vertices_with_lists_of_several_lengths_beside_them_keep_their_fractions():
+    """A binary file whose rows have to be read one by one."""
+    head = (
+        b"ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\n"
+        b"property float y\nproperty float z\nproperty list uchar int tags\nend_header\n"
+    )
+    points = np.array([[0.5, -0.25, 1e-3], [1.5, 2.25, 0.0], [3.75, 0.0, 9.5]], "<f4")
+    tags = ((), (1,), (1, 2))
+    body = b"".join(
+        point.tobytes() + bytes([len(tag)]) + np.array(tag, "<i4").tobytes()
+        for point, tag in zip(points, tags, strict=True)
+    )
+    np.testing.assert_array_equal(read_ply(head + body, "x").vertices, points.astype(np.float64))
+
+
 @given(st.binary(max_size=60), st.sampled_from([b"", b"ply\n", b"OFF\n", b"v 1 2 3\nf "]))
+@settings(max_examples=60)
 def test_noise_is_refused_or_read_but_nothing_else_happens(noise, head):
     for read in (read_obj, read_off, read_ply, read_text):
         with suppress(InputError):

@@ -49,7 +49,7 @@ def read_ply(content: bytes, name: str) -> Shape:
         elif element.name == "face":
             column = next((c for c in _CORNERS if c in rows), None)
             if column is not None and element.rows:
-                triangles = _triangles(rows[column])
+                triangles = _triangles(rows[column], name)
     if vertices is None:
         raise InputError(f"{name}: has no element 'vertex'; expected a cloud or a mesh")
     if len(triangles) and not 0 <= triangles.min() <= triangles.max() < len(vertices):
@@ -157,7 +157,7 @@ class _Binary:
         place = self.place
         for column, kind in element.columns.items():
             if isinstance(kind, tuple):
-                count = self._one(kind[0], place, element)
+                count = self._count(kind[0], place, element)
                 layout += [(f"{column} count", self.order + kind[0])]
                 layout += [(column, self.order + kind[1], (count,))]
             else:
@@ -177,7 +177,7 @@ class _Binary:
         for _ in range(element.rows):
             for column, kind in element.columns.items():
                 if isinstance(kind, tuple):
-                    count = self._one(kind[0], self.place, element)
+                    count = self._count(kind[0], self.place, element)
                     self.place += np.dtype(kind[0]).itemsize
                     size = count * np.dtype(kind[1]).itemsize
                     self._need(size, element)
@@ -189,9 +189,19 @@ class _Binary:
                     self.place += np.dtype(kind).itemsize
         return table
 
-    def _one(self, kind: str, place: int, element: _Element) -> int:
+    def _one(self, kind: str, place: int, element: _Element) -> int | float:
         self._need(np.dtype(kind).itemsize + place - self.place, element)
-        return int(np.frombuffer(self.content, self.order + kind, 1, place)[0])
+        return np.frombuffer(self.content, self.order + kind, 1, place)[0].item()
+
+    def _count(self, kind: str, place: int, element: _Element) -> int:
+        """How long a list is; no longer than what is left of the file."""
+        count = self._one(kind, place, element)
+        if not 0 <= count <= len(self.content) or count != int(count):
+            raise InputError(
+                f"{self.name}: byte {place}: a list of {count:g} in {element.name!r}; expected a "
+                "whole number that the file has room for"
+            )
+        return int(count)
 
     def _need(self, size: int, element: _Element) -> None:
         if self.place + size > len(self.content):
@@ -201,11 +211,15 @@ class _Binary:
             )
 
 
-def _triangles(rows: Any) -> Int[np.ndarray, "t 3"]:
+def _triangles(rows: Any, name: str) -> Int[np.ndarray, "t 3"]:
     """Faces as triangles; faces of one or two corners make no surface and are passed over."""
+    if np.ndim(rows[0]) != 1:
+        raise InputError(f"{name}: its faces are numbers; expected lists of vertices")
     lengths = np.array([len(row) for row in rows])
-    parts = [
-        fan(np.array([rows[i] for i in np.flatnonzero(lengths == corners)], np.int64))
-        for corners in np.unique(lengths[lengths > 2])
-    ]
+    parts = []
+    for corners in np.unique(lengths[lengths > 2]):
+        faces = np.array([rows[i] for i in np.flatnonzero(lengths == corners)])
+        if not (np.isfinite(faces) & (np.abs(faces.astype(np.float64)) < _BEYOND)).all():
+            raise InputError(f"{name}: a face names no vertex; expected whole numbers")
+        parts.append(fan(faces.astype(np.int64)))
     return np.concatenate(parts) if parts else np.empty((0, 3), np.int64)
