@@ -183,3 +183,30 @@ def test_what_is_no_log_of_this_watcher_is_refused(open_journal, tmp_path):
         open_journal()
     with pytest.raises(InputError, match="cannot be opened"):
         open_journal(tmp_path / "no" / "such.jsonl")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"arrays": "../victim"},
+        {"arrays": "victim"},
+        {"arrays": 5},
+        {"length": -1},
+        {"length": "x"},
+        {"counters": []},
+        {"place": "x"},
+        {"source": None},
+        {"model": 5},
+    ],
+    ids=str,
+)
+def test_a_cursor_that_somebody_else_wrote_is_refused_and_removes_no_file(
+    open_journal, tmp_path, part
+):
+    open_journal().close()
+    (tmp_path / "victim").write_text("mine")
+    cursor = tmp_path / "alerts.jsonl.cursor"
+    cursor.write_text(json.dumps(json.loads(cursor.read_text()) | part))
+    with pytest.raises(InputError, match="is not as a watcher writes it"):
+        open_journal()
+    assert (tmp_path / "victim").read_text() == "mine"
