@@ -130,6 +130,12 @@ def test_indices_that_lead_out_of_the_matrix_are_refused(wrong):
         sparse_of(arrays(**wrong), "x")
 
 
+@pytest.mark.parametrize("kind", ["f2", ">f4", ">f8", ">i2", "u1", "?"])
+def test_numbers_of_any_kind_and_byte_order_are_taken(kind):
+    found = sparse_of(arrays() | {"data": np.ones(3, kind)}, "x")
+    np.testing.assert_array_equal(dense_of(found, "x"), np.eye(3)[[0, 2, 1]])
+
+
 def test_a_matrix_that_is_nearly_all_zeros_is_not_filled_with_them():
     wide = arrays(indices=(0, 50_000_000, 1), shape=(3, 60_000_000))
     with pytest.raises(InputError, match="packed so densely"):

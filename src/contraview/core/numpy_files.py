@@ -172,6 +172,9 @@ def sparse_of(arrays: dict[str, np.ndarray], name: str, kind: str = "csr") -> An
         data = arrays["data"]
         if data.dtype.kind not in "biuf":
             raise ValueError(f"data of {data.dtype}")
+        if data.dtype.kind == "f":  # SciPy takes no half precision and no other byte order
+            data = data.astype(np.float32 if data.dtype.itemsize == 4 else np.float64)
+        data = data.astype(data.dtype.newbyteorder("="))
         stored = sum(array.nbytes for array in arrays.values())
         check_expansion(name, stored, 8 * max(shape))
         if kind == "coo":
