@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "systems"))
 import tiny
 
 SECONDS = 20
-"""A model that takes longer to load and ask hangs."""
+"""Of the processor's time; a model that takes more to load and ask hangs."""
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 7, 10**9, -(10**9), 2**31, 2**63, 10**40, 0.0, -0.5, 1e308),
     *("", "x", "../x", "\x1b[2J", "\u202e", [], {}, [None], ["x"], {"x": 1}, [[1], [2, 3]], "1"),
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     built = [entry for entry in ENTRIES if entry.built]
     chosen = [e for e in built if told.systems == ["all"] or e.slug in told.systems]
     torch.set_num_threads(1)
-    signal.signal(signal.SIGALRM, _hangs)
+    signal.signal(signal.SIGPROF, _hangs)
     rows = []
     for entry in chosen:
         row = mutated(entry, told.mutations, told.seed)
@@ -144,7 +144,7 @@ def mutate(whole: Path, folder: Path, generator: np.random.Generator) -> str:
 
 def _ask(folder: Path, entry: Any, asked: Any) -> str | None:
     """What went wrong; "" where the model was refused, None where it answered."""
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         system = contraview.load(folder)
         for verb in entry.verbs.split():
@@ -156,7 +156,7 @@ def _ask(folder: Path, entry: Any, asked: Any) -> str | None:
     except BaseException as error:  # noqa: BLE001 a panic of Rust code is no Exception
         return f"{where(error)}: {error}".splitlines()[0][:160]
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return None
 
 

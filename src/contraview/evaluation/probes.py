@@ -93,6 +93,7 @@ class LinearProbe:
 
     def margins(self, vectors: Vectors) -> Float[np.ndarray, "n c"]:
         """The linear score of each class."""
+        _need_width(vectors, self.mean)
         return ((vectors - self.mean) / self.scale) @ self.weights.T + self.bias
 
     def classify(self, vectors: Vectors) -> Float[np.ndarray, "n c"]:
@@ -204,6 +205,7 @@ class RidgeProbe:
 
     def regress(self, vectors: Vectors) -> Float[np.ndarray, " n"]:
         """The value of each row."""
+        _need_width(vectors, self.mean)
         return ((vectors - self.mean) / self.scale) @ self.weights + self.bias
 
     def learnt(self) -> Learnt:
@@ -218,6 +220,13 @@ class RidgeProbe:
         mean, scale, weights = (array(learnt.arrays, n, 1) for n in ("mean", "scale", "weights"))
         demand(len(mean) == len(scale) == len(weights), "probe: parts that do not fit")
         return cls(mean, scale, weights, array(learnt.arrays, "bias", 0))
+
+
+def _need_width(vectors: Vectors, mean: Float[np.ndarray, " d"]) -> None:
+    if vectors.shape[1] != len(mean):
+        raise InputError(
+            f"vectors of {vectors.shape[1]} numbers; expected {len(mean)}, as in the probe's fit"
+        )
 
 
 def knn_predict(

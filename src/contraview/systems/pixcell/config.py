@@ -36,7 +36,9 @@ class PixCellConfig(config.Config):
     width: int = Field(128, ge=8, description="width of a token; official 1152")
     depth: int = Field(4, ge=1, description="blocks; official 28")
     heads: int = Field(4, ge=1, description="attention heads; official 16")
-    times: int = Field(200, ge=2, description="T, steps of the noising process; official 1000")
+    times: int = Field(
+        200, ge=2, le=100_000, description="T, steps of the noising process; official 1000"
+    )
     betas: Betas = Field("linear", description="how noise grows with t; official linear")
     learnt_variance: bool = Field(
         False, description="learn the variance of a step too, by the bound; official on"

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from contraview.core.errors import InputError
 from contraview.modalities.images.data import Images
 from contraview.modalities.images.nets import ImageEncoder
 from contraview.training.collapse import effective_rank
@@ -64,6 +65,8 @@ def strengths(vectors: Float[np.ndarray, "n d"]) -> Mapping[str, float]:
     ``effective rank`` is exp of the entropy of the singular values, the mean taken away;
     ``largest share`` is the share of the variance along the strongest direction.
     """
+    if not np.isfinite(vectors).all():
+        raise InputError("a layer's vectors are not finite; the model is damaged: fit it again")
     centred = torch.from_numpy(vectors - vectors.mean(0))
     values = torch.linalg.svdvals(centred.double())
     variance = values.square()

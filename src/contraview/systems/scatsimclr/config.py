@@ -27,7 +27,7 @@ class ScatSimCLRConfig(VariantConfig):
         "8, 12, 16, 30 or 45 blocks of 64 or 128",
     )
     grid: int = Field(
-        4, ge=1, description="the adapter's maps are averaged to so many cells a side; the "
+        4, ge=1, le=64, description="the adapter's maps are averaged to so many cells a side; the "
         "embedding has grid^2 times the last width",
     )  # fmt: skip
     pretext: Literal["rotation", "jigsaw", "none"] = Field(
