@@ -177,11 +177,10 @@ class Scgc(System):
     def restore(self, learnt: Learnt) -> None:
         """Take up what `learnt` gave."""
         arrays = learnt.arrays
-        self.centres, self.unit_centres = (
-            array(arrays, "centres", 2),
-            array(arrays, "unit centres", 2),
-        )
-        self._mean, self._spread = array(arrays, "mean", 1), array(arrays, "spread", 1)
+        own = (("centres", 2), ("unit centres", 2), ("mean", 1), ("spread", 1))
+        parts = [array(arrays, name, axes) for name, axes in own]
+        demand(all(part.dtype == np.float32 for part in parts), "numbers of another precision")
+        self.centres, self.unit_centres, self._mean, self._spread = parts
         self.encoder = self.fresh_autoencoder(len(self._mean), 0).encoder
         prefix = "encoder."
         set_weights(
