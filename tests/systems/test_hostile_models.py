@@ -84,7 +84,7 @@ def test_absurd_sizes_are_refused_before_the_network_is_built(model, knobs):
     folder = model()
     change(folder, "config", **knobs)
     begun = time.process_time()
-    refused(folder, "far larger than the weights|do not fit each other")
+    refused(folder, r"far larger than the weights|do not fit each other|at most 1,099,511,627,776")
     assert time.process_time() - begun < 20
 
 
