@@ -95,18 +95,25 @@ def plainly(size: str, rows: torch.Tensor, steps: int) -> None:
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=config.lr, weight_decay=0)
     sampler = WeightedRandomSampler(torch.ones(len(rows)).tolist(), config.batch * steps)
     loader = DataLoader(TensorDataset(rows), config.batch, sampler=sampler, drop_last=True)
-    share, margin = config.p_feature or 18 / rows.shape[1], config.margin
+    share = config.p_feature or 18 / rows.shape[1]
     for (batch,) in loader:
         drawn = torch.empty_like(batch).uniform_(-config.span, config.span)
         altered = torch.where(torch.rand_like(batch) < share, drawn, batch)
         benign, corrupted = normalize(encoder(torch.cat([batch, altered]))).chunk(2)
-        together = (1 - benign @ benign.T) / 2
-        apart = relu(margin - (1 - benign @ corrupted.T) / 2)
-        near = together.sum() / (together > 1e-6).sum().clamp(min=1)
-        far = apart.sum() / (apart > 1e-6).sum().clamp(min=1)
         optimizer.zero_grad()
-        (config.balance * near + (1 - config.balance) * far).backward()
+        plain_loss(benign, corrupted, config.margin, config.balance).backward()
         optimizer.step()
+
+
+def plain_loss(
+    benign: torch.Tensor, corrupted: torch.Tensor, margin: float, balance: float
+) -> torch.Tensor:
+    """CLAN's loss of unit vectors, on two matrices of batch by batch."""
+    together = (1 - benign @ benign.T) / 2
+    apart = relu(margin - (1 - benign @ corrupted.T) / 2)
+    near = together.sum() / (together > 1e-6).sum().clamp(min=1)
+    far = apart.sum() / (apart > 1e-6).sum().clamp(min=1)
+    return balance * near + (1 - balance) * far
 
 
 def training(side: str, size: str) -> dict[str, float]:
