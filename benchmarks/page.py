@@ -121,6 +121,20 @@ def centre() -> str:
     return table(("score by", "a flow, encoder included", "the centre is cheaper"), rows)
 
 
+def export() -> str:
+    result = result_of("export")
+    rows = (
+        (
+            title,
+            f"{result[name]['contraview, flows a CPU second']:,}",
+            f"{result[name]['onnxruntime, flows a CPU second']:,}",
+            f"{result[name]['onnxruntime / contraview']}",
+        )
+        for name, title in (("detector", "default detector"), ("clan", "CLAN"))
+    )
+    return table(("flows a CPU second", "contraview", "onnxruntime", "ratio"), rows)
+
+
 def traffic() -> str:
     meter, detect = result_of("meter"), result_of("detect")
     rows = [
@@ -152,6 +166,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "clan scoring": clan_scoring,
     "detectors": detectors,
     "centre": centre,
+    "export": export,
     "traffic": traffic,
 }
 

@@ -100,9 +100,6 @@ def _array(file: Bytes, size: int, name: str) -> np.ndarray:
     header = file.read(min(length, _LONGEST_HEADER + 1))
     if not 0 < len(header) <= _LONGEST_HEADER:
         raise ValueError(f"a header of {length} bytes")
-    read = (
-        np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
-    )
     told = io.BytesIO(len(header).to_bytes(width, "little") + header)
     shape, by_columns, kind = read(told)
     if kind.hasobject or kind.fields or kind.subdtype:
