@@ -54,9 +54,7 @@ def nearest(
             best[i] = _smallest(torch.cat([best[i], keys], dim=1) if start else keys, k)
     keys = torch.cat([nothing, *best])
     distances = (keys >> 32).int().view(torch.float32)
-    if (
-        metric == "euclidean"
-    ):  # by way of double precision: some libraries' single root is no nearest
+    if metric == "euclidean":  # by way of double: not every single-precision root is the nearest
         distances = distances.double().sqrt().float()
     return distances, keys & 0xFFFFFFFF
 
