@@ -33,7 +33,9 @@ def readers(rows: list[dict[str, Any]]) -> str:
 
 
 def models(rows: list[dict[str, Any]]) -> str:
-    """A line a system."""
+    """A line a system; no table before they were run."""
+    if not rows:
+        return ""
     lines = ["| model of | folders | refused | answered | findings |", "|---|---:|---:|---:|---:|"]
     lines += [
         f"| {row['system']} | {row['mutations']:,} | {row['refused']:,} | "
